@@ -1,0 +1,31 @@
+--[[
+  load: copy one clinic session from the ledger.
+
+  Promise    All or nothing: afterwards the state is exactly what was given and no permit is live; or the stored
+             generation is the same or newer, and nothing has changed.
+  Keys       state, permits
+  Arguments  generation, status (open | closed), number of counters, then per counter: field, version, free, x, y
+             (x and y: see counter.lua)
+  Reply      `loaded` or `stale_generation`
+]]
+redis.register_function('humiao_load', function(keys, args)
+  local state_key, permits_key = keys[1], keys[2]
+  local generation = args[1]
+  local stored = redis.call('HGET', state_key, 'gen')
+  if stored and tonumber(stored) >= tonumber(generation) then
+    return 'stale_generation'
+  end
+  redis.call('DEL', state_key, permits_key)
+  local writes = { 'gen', generation, 'st', args[2] }
+  for at = 4, 3 + tonumber(args[3]) * 5, 5 do
+    local n = #writes
+    writes[n + 1] = args[at]
+    writes[n + 2] = pack_counter({
+      live = 0, version = args[at + 1], free = args[at + 2], x = args[at + 3], y = args[at + 4],
+    })
+  end
+  in_slices(#writes, function(first, last)
+    redis.call('HSET', state_key, unpack(writes, first, last))
+  end)
+  return 'loaded'
+end)

@@ -1,0 +1,7 @@
+-- Drops the permits whose time is over. Costs one look at the permit set when there are none.
+local function sweep(state_key, permits_key, now_ms)
+  local expired = redis.call('ZRANGEBYSCORE', permits_key, '-inf', now_ms)
+  if #expired > 0 then
+    lower_live(state_key, drop_permits(state_key, permits_key, expired))
+  end
+end

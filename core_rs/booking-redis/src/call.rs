@@ -1,0 +1,259 @@
+//! Lays out keys and arguments of every function, as the headers in `lua/functions/` say.
+
+use redis::Cmd;
+
+use crate::keys::{self, Counter};
+use crate::library::function;
+
+/// One person's wish to try for one dose in one window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Clinic session.
+    pub session_id: i64,
+    /// Window of that session.
+    pub window_id: i64,
+    /// Channel code; one that the window has no quota for is refused, not an error.
+    pub channel: String,
+    /// Stock of one product in that session.
+    pub stock_id: i64,
+    /// Opaque id of the permit to be given; equal for two tries that must not run at once.
+    pub permit: String,
+}
+
+/// A counter as the ledger left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterNews {
+    /// Which counter.
+    pub counter: Counter,
+    /// Rises with every change in the ledger.
+    pub version: u64,
+    /// Places or doses left.
+    pub free: u32,
+}
+
+/// What a committed batch says about one clinic session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Clinic session.
+    pub session_id: i64,
+    /// Permit ids that have ended, whatever became of them.
+    pub permits: Vec<String>,
+    /// Counters that changed.
+    pub news: Vec<CounterNews>,
+}
+
+/// Whether a clinic session takes bookings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Published: takes bookings.
+    Open,
+    /// Takes none.
+    Closed,
+}
+
+impl Status {
+    /// The word in the state hash.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Reads the word, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "open" => Some(Self::Open),
+            "closed" => Some(Self::Closed),
+            _ => None,
+        }
+    }
+}
+
+/// Places of one window.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WindowState {
+    /// The window.
+    pub window_id: i64,
+    /// Rises with every change in the ledger.
+    pub version: u64,
+    /// Places left.
+    pub free: u32,
+    /// From this instant (ms since 1970) nobody may book any more.
+    pub until_ms: i64,
+}
+
+/// A channel's share of one window.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QuotaState {
+    /// The window.
+    pub window_id: i64,
+    /// The channel's code.
+    pub channel: String,
+    /// Rises with every change in the ledger.
+    pub version: u64,
+    /// Places left.
+    pub free: u32,
+    /// From this instant (ms since 1970) the channel may book.
+    pub from_ms: i64,
+}
+
+/// Doses of one product.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StockState {
+    /// The stock.
+    pub stock_id: i64,
+    /// Rises with every change in the ledger.
+    pub version: u64,
+    /// Doses left, in opened and unopened vials.
+    pub free: u32,
+    /// Doses of one vial, at least 1.
+    pub vial_size: u32,
+    /// From this instant (ms since 1970) no further vial is begun.
+    pub seal_ms: Option<i64>,
+}
+
+/// Everything that the cache knows of one clinic session, without its permits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionState {
+    /// Clinic session.
+    pub session_id: i64,
+    /// Only a higher generation replaces a loaded state.
+    pub generation: u64,
+    /// Whether it takes bookings.
+    pub status: Status,
+    /// Its windows.
+    pub windows: Vec<WindowState>,
+    /// The channels' shares.
+    pub quotas: Vec<QuotaState>,
+    /// Its products.
+    pub stocks: Vec<StockState>,
+}
+
+/// Requests of one clinic session, by their position in the batch.
+pub(crate) type Group = (i64, Vec<usize>);
+
+/// Gathers requests by clinic session, in the order of first appearance; inside a session order is kept.
+pub(crate) fn by_session(requests: &[Request]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for (position, request) in requests.iter().enumerate() {
+        let place = *places.entry(request.session_id).or_insert_with(|| {
+            groups.push((request.session_id, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(position);
+    }
+    groups
+}
+
+/// `admit_many` for the given groups; answers come in the order of the groups' positions.
+pub(crate) fn admit_groups(requests: &[Request], groups: &[Group], permit_ttl_ms: u32) -> Cmd {
+    let count: usize = groups.iter().map(|(_, positions)| positions.len()).sum();
+    let mut cmd = Cmd::with_capacity(4 + groups.len() * 3 + count * 4, 64 + groups.len() * 64 + count * 96);
+    open(&mut cmd, "FCALL", function::ADMIT_MANY, groups.iter().map(|(session_id, _)| *session_id));
+    cmd.arg(permit_ttl_ms);
+    for (_, positions) in groups {
+        cmd.arg(positions.len());
+        for position in positions {
+            let request = &requests[*position];
+            cmd.arg(keys::window(request.window_id))
+                .arg(keys::quota(request.window_id, &request.channel))
+                .arg(keys::stock(request.stock_id))
+                .arg(keys::permit(&request.permit));
+        }
+    }
+    cmd
+}
+
+/// `admit_many`; answers come in the order of the requests gathered by session.
+pub fn admit_many(requests: &[Request], permit_ttl_ms: u32) -> Cmd {
+    admit_groups(requests, &by_session(requests), permit_ttl_ms)
+}
+
+/// `settle_many`; one answer for each settlement.
+pub fn settle_many(settlements: &[Settlement]) -> Cmd {
+    let mut cmd = Cmd::new();
+    open(&mut cmd, "FCALL", function::SETTLE_MANY, settlements.iter().map(|settlement| settlement.session_id));
+    for settlement in settlements {
+        cmd.arg(settlement.permits.len()).arg(settlement.news.len());
+        for permit in &settlement.permits {
+            cmd.arg(keys::permit(permit));
+        }
+        for news in &settlement.news {
+            cmd.arg(news.counter.field()).arg(news.version).arg(news.free);
+        }
+    }
+    cmd
+}
+
+/// `release_many`: per clinic session, permit ids.
+pub fn release_many(sessions: &[(i64, Vec<String>)]) -> Cmd {
+    let mut cmd = Cmd::new();
+    open(&mut cmd, "FCALL", function::RELEASE_MANY, sessions.iter().map(|(session_id, _)| *session_id));
+    for (_, permits) in sessions {
+        cmd.arg(permits.len());
+        for permit in permits {
+            cmd.arg(keys::permit(permit));
+        }
+    }
+    cmd
+}
+
+/// `load`: one clinic session.
+pub fn load(state: &SessionState) -> Cmd {
+    let mut cmd = Cmd::new();
+    open(&mut cmd, "FCALL", function::LOAD, [state.session_id].into_iter());
+    cmd.arg(state.generation)
+        .arg(state.status.word())
+        .arg(state.windows.len() + state.quotas.len() + state.stocks.len());
+    for window in &state.windows {
+        counter(&mut cmd, &keys::window(window.window_id), window.version, window.free);
+        cmd.arg(window.until_ms.max(0)).arg("");
+    }
+    for quota in &state.quotas {
+        counter(&mut cmd, &keys::quota(quota.window_id, &quota.channel), quota.version, quota.free);
+        cmd.arg(quota.from_ms.max(0)).arg("");
+    }
+    for stock in &state.stocks {
+        counter(&mut cmd, &keys::stock(stock.stock_id), stock.version, stock.free);
+        cmd.arg(stock.vial_size);
+        match stock.seal_ms {
+            Some(seal_ms) => cmd.arg(seal_ms.max(0)),
+            None => cmd.arg(""),
+        };
+    }
+    cmd
+}
+
+/// `read`: one clinic session.
+pub fn read(session_id: i64) -> Cmd {
+    let mut cmd = Cmd::new();
+    open(&mut cmd, "FCALL_RO", function::READ, [session_id].into_iter());
+    cmd
+}
+
+/// `forget`: clinic sessions that have ended.
+pub fn forget(session_ids: &[i64]) -> Cmd {
+    let mut cmd = Cmd::new();
+    open(&mut cmd, "FCALL", function::FORGET, session_ids.iter().copied());
+    cmd
+}
+
+/// `version`: asks one node.
+pub fn version() -> Cmd {
+    let mut cmd = Cmd::new();
+    open(&mut cmd, "FCALL_RO", function::VERSION, std::iter::empty());
+    cmd
+}
+
+fn open(cmd: &mut Cmd, verb: &str, function: &str, session_ids: impl ExactSizeIterator<Item = i64>) {
+    cmd.arg(verb).arg(function).arg(session_ids.len() * 2);
+    for session_id in session_ids {
+        cmd.arg(keys::state(session_id)).arg(keys::permits(session_id));
+    }
+}
+
+fn counter(cmd: &mut Cmd, field: &str, version: u64, free: u32) {
+    cmd.arg(field).arg(version).arg(free);
+}

@@ -1,0 +1,230 @@
+//! Takes the functions' answers apart.
+
+use std::collections::BTreeMap;
+
+use redis::{FromRedisValue, Value};
+
+use crate::call::{QuotaState, SessionState, Status, StockState, WindowState};
+use crate::error::CacheError;
+use crate::keys::{self, Counter};
+
+/// The answer to one request to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The permit is held: try at the ledger.
+    Granted,
+    /// Refused, by the stable outcome word.
+    Refused(&'static str),
+    /// Refused until the channel's quota opens.
+    NotYetBookable {
+        /// Instant (ms since 1970) to come back.
+        from_ms: i64,
+    },
+    /// The session is not loaded.
+    Rebuild,
+    /// The cache is away: nothing is known, and the permit may or may not be held until it runs out.
+    Unavailable,
+}
+
+/// Refusals that `admit_many` answers with a word alone.
+const REFUSALS: [&str; 10] = [
+    "session_closed",
+    "unknown_window",
+    "wrong_channel",
+    "no_such_stock",
+    "booking_ended",
+    "in_flight",
+    "window_full",
+    "channel_full",
+    "out_of_stock",
+    "vial_not_opened",
+];
+
+impl Verdict {
+    /// The stable outcome word.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Refused(code) => code,
+            Self::NotYetBookable { .. } => "not_yet_bookable",
+            Self::Rebuild => "rebuild",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// When to come back (ms since 1970), where the refusal knows.
+    pub fn retry_at_ms(&self) -> Option<i64> {
+        match self {
+            Self::NotYetBookable { from_ms } => Some(*from_ms),
+            _ => None,
+        }
+    }
+
+    fn from_value(value: &Value) -> Result<Self, CacheError> {
+        match value {
+            Value::BulkString(word) if word == b"granted" => Ok(Self::Granted),
+            Value::BulkString(word) if word == b"rebuild" => Ok(Self::Rebuild),
+            Value::BulkString(word) => REFUSALS
+                .iter()
+                .find(|known| known.as_bytes() == word.as_slice())
+                .map(|known| Self::Refused(known))
+                .ok_or_else(|| unexpected(value)),
+            Value::Array(parts) => match parts.as_slice() {
+                [Value::BulkString(word), from_ms] if word == b"not_yet_bookable" => {
+                    Ok(Self::NotYetBookable { from_ms: i64::from_redis_value_ref(from_ms).map_err(|_| unexpected(value))? })
+                }
+                _ => Err(unexpected(value)),
+            },
+            _ => Err(unexpected(value)),
+        }
+    }
+}
+
+/// What `read` says of one clinic session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRead {
+    /// The state as it would be loaded.
+    pub state: SessionState,
+    /// Live permits of every counter.
+    pub live: BTreeMap<Counter, u32>,
+    /// Permit ids with their expiry (ms since 1970), earliest first.
+    pub permits: Vec<(String, i64)>,
+}
+
+/// Answers of `admit_many`.
+///
+/// # Errors
+/// [`CacheError::UnexpectedReply`] when there are not `count` known answers.
+pub fn verdicts(value: &Value, count: usize) -> Result<Vec<Verdict>, CacheError> {
+    match value {
+        Value::Array(answers) if answers.len() == count => answers.iter().map(Verdict::from_value).collect(),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// Answers of `settle_many`: for each session, whether it must be rebuilt.
+///
+/// # Errors
+/// [`CacheError::UnexpectedReply`] when there are not `count` known answers.
+pub fn rebuilds(value: &Value, count: usize) -> Result<Vec<bool>, CacheError> {
+    let words: Vec<String> = strings(value)?;
+    if words.len() != count {
+        return Err(unexpected(value));
+    }
+    words
+        .iter()
+        .map(|word| match word.as_str() {
+            "settled" => Ok(false),
+            "rebuild" => Ok(true),
+            _ => Err(unexpected(value)),
+        })
+        .collect()
+}
+
+/// Answer of `load`: false when the stored generation was not older.
+///
+/// # Errors
+/// [`CacheError::UnexpectedReply`] for any other word.
+pub fn loaded(value: &Value) -> Result<bool, CacheError> {
+    match text(value)?.as_str() {
+        "loaded" => Ok(true),
+        "stale_generation" => Ok(false),
+        _ => Err(unexpected(value)),
+    }
+}
+
+/// Answer of `version` and other plain text.
+///
+/// # Errors
+/// [`CacheError::UnexpectedReply`] when it is not text.
+pub fn text(value: &Value) -> Result<String, CacheError> {
+    String::from_redis_value_ref(value).map_err(|_| unexpected(value))
+}
+
+/// Answer of `read`; none when the session is not loaded.
+///
+/// # Errors
+/// [`CacheError::UnexpectedReply`] when the state is not one that `load` writes.
+pub fn session(session_id: i64, value: &Value) -> Result<Option<SessionRead>, CacheError> {
+    let (fields, scores) = match value {
+        Value::Nil => return Ok(None),
+        Value::Array(parts) => match parts.as_slice() {
+            [fields, scores] => (strings(fields)?, strings(scores)?),
+            _ => return Err(unexpected(value)),
+        },
+        _ => return Err(unexpected(value)),
+    };
+    let bad = || unexpected(value);
+    let mut read = SessionRead {
+        state: SessionState {
+            session_id,
+            generation: 0,
+            status: Status::Closed,
+            windows: Vec::new(),
+            quotas: Vec::new(),
+            stocks: Vec::new(),
+        },
+        live: BTreeMap::new(),
+        permits: Vec::new(),
+    };
+    for pair in fields.chunks_exact(2) {
+        let (field, packed) = (pair[0].as_str(), pair[1].as_str());
+        match field {
+            keys::GENERATION => read.state.generation = packed.parse().map_err(|_| bad())?,
+            keys::STATUS => read.state.status = Status::parse(packed).ok_or_else(bad)?,
+            permit if keys::permit_id(permit).is_some() => {}
+            counter => read.take_counter(Counter::parse(counter)?, packed).ok_or_else(bad)?,
+        }
+    }
+    read.state.windows.sort();
+    read.state.quotas.sort();
+    read.state.stocks.sort();
+    for pair in scores.chunks_exact(2) {
+        let permit = keys::permit_id(&pair[0]).ok_or_else(bad)?.to_owned();
+        read.permits.push((permit, pair[1].parse().map_err(|_| bad())?));
+    }
+    Ok(Some(read))
+}
+
+impl SessionRead {
+    /// Takes one packed counter (see `lua/shared/counter.lua`); none when it is not one.
+    fn take_counter(&mut self, counter: Counter, packed: &str) -> Option<()> {
+        let mut parts = packed.split(':');
+        let live = parts.next()?.parse().ok()?;
+        let free = parts.next()?.parse().ok()?;
+        let version = parts.next()?.parse().ok()?;
+        let (x, y) = (parts.next()?, parts.next()?);
+        match &counter {
+            Counter::Window { window_id } => self.state.windows.push(WindowState {
+                window_id: *window_id,
+                version,
+                free,
+                until_ms: x.parse().ok()?,
+            }),
+            Counter::Quota { window_id, channel } => self.state.quotas.push(QuotaState {
+                window_id: *window_id,
+                channel: channel.clone(),
+                version,
+                free,
+                from_ms: x.parse().ok()?,
+            }),
+            Counter::Stock { stock_id } => self.state.stocks.push(StockState {
+                stock_id: *stock_id,
+                version,
+                free,
+                vial_size: x.parse().ok()?,
+                seal_ms: if y.is_empty() { None } else { Some(y.parse().ok()?) },
+            }),
+        }
+        self.live.insert(counter, live);
+        Some(())
+    }
+}
+
+fn strings(value: &Value) -> Result<Vec<String>, CacheError> {
+    Vec::<String>::from_redis_value_ref(value).map_err(|_| unexpected(value))
+}
+
+fn unexpected(value: &Value) -> CacheError {
+    CacheError::UnexpectedReply(format!("{value:?}").chars().take(200).collect())
+}
