@@ -1,9 +1,9 @@
-"""Who lives and works in the demo city: a resident with a family, the city's administrator, some clinic accounts.
+"""Who lives and works in the demo city: a resident with a family, an administrator, some clinic accounts.
 
-Pure data. Whoever brings the city up hands it to the services that own people and staff, since they seal
-personal data and digest passwords: for each of `demo_staff(clinics)` create the account where the username is
-free, with a password made for this installation; for `DEMO_PHONE` create the account where the phone is free and
-add `DEMO_FAMILY` to it, all with origin 'demo'. No password is written down here.
+Pure data. Whoever brings the city up hands it to the services that own people and staff, since they
+seal personal data and digest passwords: for each of `demo_staff(clinics)` create the account where the
+username is free, with a password made for this installation; for `DEMO_PHONE` create the account where
+the phone is free and add `DEMO_FAMILY` to it, all with origin 'demo'. No password is written down here.
 
 Nobody real is meant: the area 310100 in the ID numbers is the city as a whole, which no card carries.
 """
