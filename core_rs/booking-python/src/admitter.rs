@@ -104,7 +104,10 @@ impl Desk {
         if self.closed.load(Ordering::Acquire) {
             let forsaken: Vec<_> = locked(&self.futures).drain().collect();
             for (_, future) in forsaken {
-                resolve(future.bind(py), Err(CacheError::Unavailable("closed".to_owned())))?;
+                resolve(
+                    future.bind(py),
+                    Err(CacheError::Unavailable("closed".to_owned())),
+                )?;
             }
         }
         if answers.is_empty() {
@@ -113,7 +116,11 @@ impl Desk {
         let batch = PyList::new(
             py,
             answers.iter().map(|answer| {
-                (answer.ticket, PyString::intern(py, answer.verdict.code()), answer.verdict.retry_at_ms())
+                (
+                    answer.ticket,
+                    PyString::intern(py, answer.verdict.code()),
+                    answer.verdict.retry_at_ms(),
+                )
             }),
         )?;
         self.on_batch.bind(py).call1((batch,))?;
@@ -129,15 +136,21 @@ fn resolve(future: &Bound<'_, PyAny>, result: Result<Outcome, CacheError>) -> Py
     }
     let outcome = match result {
         Ok(outcome) => outcome,
-        Err(error) => return future.call_method1("set_exception", (from_cache(error).into_value(py),)).map(drop),
+        Err(error) => {
+            return future
+                .call_method1("set_exception", (from_cache(&error).into_value(py),))
+                .map(drop);
+        }
     };
     let value = match outcome {
         Outcome::Nothing => py.None().into_bound(py),
         Outcome::Sessions(sessions) => sessions.into_pyobject(py)?,
         Outcome::Loaded(loaded) => loaded.into_pyobject(py)?,
-        Outcome::Read(reads) => {
-            reads.into_iter().map(|read| read.map(PySessionState::from)).collect::<Vec<_>>().into_pyobject(py)?
-        }
+        Outcome::Read(reads) => reads
+            .into_iter()
+            .map(|read| read.map(PySessionState::from))
+            .collect::<Vec<_>>()
+            .into_pyobject(py)?,
         Outcome::Health(health) => {
             let facts = PyDict::new(py);
             facts.set_item("server", health.server)?;
@@ -169,6 +182,7 @@ pub struct Admitter {
 #[pymethods]
 impl Admitter {
     #[new]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     #[pyo3(signature = (url, r#loop, on_batch, *, permit_ttl_ms=10_000, max_batch=128, connect_timeout_ms=2000, response_timeout_ms=1000))]
     fn new(
         py: Python<'_>,
@@ -184,9 +198,11 @@ impl Admitter {
             return Err(PyValueError::new_err("times must be at least 1 ms"));
         }
         if !(1..=1000).contains(&max_batch) {
-            return Err(PyValueError::new_err("max_batch must be between 1 and 1000"));
+            return Err(PyValueError::new_err(
+                "max_batch must be between 1 and 1000",
+            ));
         }
-        let mut settings = ClientSettings::new(url).map_err(from_cache)?;
+        let mut settings = ClientSettings::new(url).map_err(|error| from_cache(&error))?;
         settings.permit_ttl_ms = permit_ttl_ms;
         settings.max_batch = max_batch;
         settings.connect_timeout = Duration::from_millis(connect_timeout_ms);
@@ -195,8 +211,12 @@ impl Admitter {
         let (bell, ear) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         ear.set_nonblocking(true)?;
-        let outbox =
-            Arc::new(Outbox { answers: Mutex::default(), finished: Mutex::default(), awake: AtomicBool::new(false), bell });
+        let outbox = Arc::new(Outbox {
+            answers: Mutex::default(),
+            finished: Mutex::default(),
+            awake: AtomicBool::new(false),
+            bell,
+        });
         let desk = Arc::new(Desk {
             outbox: Arc::clone(&outbox),
             ear,
@@ -211,14 +231,20 @@ impl Admitter {
                 py,
                 None,
                 None,
-                move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| desk.clear(args.py()),
+                move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
+                    desk.clear(args.py())
+                },
             )?
         };
         // Through call_soon_threadsafe because the loop may belong to another thread.
         let event_loop = desk.event_loop.bind(py);
         event_loop.call_method1(
             "call_soon_threadsafe",
-            (event_loop.getattr("add_reader")?, desk.ear.as_raw_fd(), &callback),
+            (
+                event_loop.getattr("add_reader")?,
+                desk.ear.as_raw_fd(),
+                &callback,
+            ),
         )?;
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -227,9 +253,15 @@ impl Admitter {
             .thread_name("humiao-cache")
             .enable_all()
             .build()?;
-        let (client, delivered) = Client::start(settings, runtime.handle(), move |batch| outbox.deliver(batch));
+        let (client, delivered) = Client::start(settings, runtime.handle(), move |batch| {
+            outbox.deliver(batch);
+        });
         Ok(Self {
-            running: Mutex::new(Some(Running { client, delivered, runtime })),
+            running: Mutex::new(Some(Running {
+                client,
+                delivered,
+                runtime,
+            })),
             desk,
             clear: callback.into_any().unbind(),
             calls: AtomicU64::new(0),
@@ -249,42 +281,83 @@ impl Admitter {
         match &*locked(&self.running) {
             Some(running) => running
                 .client
-                .submit(ticket, Request { session_id, window_id, channel, stock_id, permit })
-                .map_err(from_cache),
+                .submit(
+                    ticket,
+                    Request {
+                        session_id,
+                        window_id,
+                        channel,
+                        stock_id,
+                        permit,
+                    },
+                )
+                .map_err(|error| from_cache(&error)),
             None => Err(closed()),
         }
     }
 
     /// Copies the ledger's counters where they are newer, and ends permits.
-    fn settle<'py>(&self, py: Python<'py>, settlements: Vec<PySettlement>) -> PyResult<Bound<'py, PyAny>> {
-        let settlements = settlements.into_iter().map(to_settlement).collect::<Result<Vec<_>, _>>().map_err(from_cache)?;
-        self.call(py, |client| async move { client.settle(&settlements).await.map(Outcome::Sessions) })
+    fn settle<'py>(
+        &self,
+        py: Python<'py>,
+        settlements: Vec<PySettlement>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let settlements = settlements
+            .into_iter()
+            .map(to_settlement)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| from_cache(&error))?;
+        self.call(py, |client| async move {
+            client.settle(&settlements).await.map(Outcome::Sessions)
+        })
     }
 
     /// Ends permits.
-    fn release<'py>(&self, py: Python<'py>, permits: Vec<(i64, String)>) -> PyResult<Bound<'py, PyAny>> {
-        self.call(py, |client| async move { client.release(&permits).await.map(|()| Outcome::Nothing) })
+    fn release<'py>(
+        &self,
+        py: Python<'py>,
+        permits: Vec<(i64, String)>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.call(py, |client| async move {
+            client.release(&permits).await.map(|()| Outcome::Nothing)
+        })
     }
 
     /// Replaces states by newer generations.
-    fn load<'py>(&self, py: Python<'py>, states: Vec<PyRef<'py, PySessionState>>) -> PyResult<Bound<'py, PyAny>> {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "Python arguments are extracted by value"
+    )]
+    fn load<'py>(
+        &self,
+        py: Python<'py>,
+        states: Vec<PyRef<'py, PySessionState>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let states: Vec<_> = states.iter().map(|state| state.state.clone()).collect();
-        self.call(py, |client| async move { client.load(&states).await.map(Outcome::Loaded) })
+        self.call(py, |client| async move {
+            client.load(&states).await.map(Outcome::Loaded)
+        })
     }
 
     /// Reads states with their live permits.
     fn read<'py>(&self, py: Python<'py>, session_ids: Vec<i64>) -> PyResult<Bound<'py, PyAny>> {
-        self.call(py, |client| async move { client.read(&session_ids).await.map(Outcome::Read) })
+        self.call(py, |client| async move {
+            client.read(&session_ids).await.map(Outcome::Read)
+        })
     }
 
     /// Drops states.
     fn forget<'py>(&self, py: Python<'py>, session_ids: Vec<i64>) -> PyResult<Bound<'py, PyAny>> {
-        self.call(py, |client| async move { client.forget(&session_ids).await.map(|()| Outcome::Nothing) })
+        self.call(py, |client| async move {
+            client.forget(&session_ids).await.map(|()| Outcome::Nothing)
+        })
     }
 
     /// Asks who is there.
     fn ping<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.call(py, |client| async move { client.ping().await.map(Outcome::Health) })
+        self.call(py, |client| async move {
+            client.ping().await.map(Outcome::Health)
+        })
     }
 
     /// Ends the client; what is still open is answered `unavailable`.
@@ -302,7 +375,10 @@ impl Admitter {
         event_loop
             .call_method1(
                 "call_soon_threadsafe",
-                (event_loop.getattr("remove_reader")?, self.desk.ear.as_raw_fd()),
+                (
+                    event_loop.getattr("remove_reader")?,
+                    self.desk.ear.as_raw_fd(),
+                ),
             )
             .map(drop)
     }
@@ -310,18 +386,28 @@ impl Admitter {
 
 impl Admitter {
     /// Runs a call on the worker and returns a future of the loop for its outcome.
-    fn call<'py, F>(&self, py: Python<'py>, work: impl FnOnce(Client) -> F) -> PyResult<Bound<'py, PyAny>>
+    fn call<'py, F>(
+        &self,
+        py: Python<'py>,
+        work: impl FnOnce(Client) -> F,
+    ) -> PyResult<Bound<'py, PyAny>>
     where
         F: Future<Output = Result<Outcome, CacheError>> + Send + 'static,
     {
         let running = locked(&self.running);
         let running = running.as_ref().ok_or_else(closed)?;
-        let future = self.desk.event_loop.bind(py).call_method0("create_future")?;
+        let future = self
+            .desk
+            .event_loop
+            .bind(py)
+            .call_method0("create_future")?;
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         locked(&self.desk.futures).insert(call, future.clone().unbind());
         let outbox = Arc::clone(&self.desk.outbox);
         let work = work(running.client.clone());
-        running.runtime.spawn(async move { outbox.finish(call, work.await) });
+        running
+            .runtime
+            .spawn(async move { outbox.finish(call, work.await) });
         Ok(future)
     }
 }
@@ -329,7 +415,12 @@ impl Admitter {
 impl Drop for Admitter {
     fn drop(&mut self) {
         // Dropped without `close`: the worker needs no interpreter to end, so neither lock nor loop is asked for.
-        if let Some(running) = self.running.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(running) = self
+            .running
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             running.client.close();
             running.runtime.shutdown_background();
         }
@@ -341,16 +432,28 @@ fn shut_down(running: Running) {
     running.client.close();
     let delivered = running.delivered;
     // Past the bound the worker is ended anyway; its requests then stay without an answer in a loop that is closing.
-    let _ = running.runtime.block_on(async { tokio::time::timeout(CLOSING_MAX, delivered).await });
+    let _ = running
+        .runtime
+        .block_on(async { tokio::time::timeout(CLOSING_MAX, delivered).await });
     running.runtime.shutdown_timeout(CLOSING_MAX);
 }
 
 fn to_settlement((session_id, permits, news): PySettlement) -> Result<Settlement, CacheError> {
     let news = news
         .into_iter()
-        .map(|(field, version, free)| Ok(CounterNews { counter: Counter::parse(&field)?, version, free }))
+        .map(|(field, version, free)| {
+            Ok(CounterNews {
+                counter: Counter::parse(&field)?,
+                version,
+                free,
+            })
+        })
         .collect::<Result<_, CacheError>>()?;
-    Ok(Settlement { session_id, permits, news })
+    Ok(Settlement {
+        session_id,
+        permits,
+        news,
+    })
 }
 
 fn closed() -> PyErr {

@@ -11,17 +11,27 @@ create_exception!(
     PyConnectionError,
     "The cache is away, refuses to serve just now, or the admitter has been closed."
 );
-create_exception!(humiao._core, CacheAddressError, PyValueError, "The cache's address is not understood.");
+create_exception!(
+    humiao._core,
+    CacheAddressError,
+    PyValueError,
+    "The cache's address is not understood."
+);
 create_exception!(
     humiao._core,
     CacheReplyError,
     PyRuntimeError,
     "The cache answered outside its contract; its state should be rebuilt."
 );
-create_exception!(humiao._core, CounterFieldError, PyValueError, "No counter has such a field name.");
+create_exception!(
+    humiao._core,
+    CounterFieldError,
+    PyValueError,
+    "No counter has such a field name."
+);
 
 /// The Python exception of a cache error.
-pub fn from_cache(error: CacheError) -> PyErr {
+pub fn from_cache(error: &CacheError) -> PyErr {
     let text = error.to_string();
     match error {
         CacheError::BadEndpoint(_) => CacheAddressError::new_err(text),

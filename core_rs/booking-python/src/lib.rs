@@ -10,7 +10,10 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add("FUNCTION_LIBRARY_VERSION", booking_redis::Library::production().version())?;
+    module.add(
+        "FUNCTION_LIBRARY_VERSION",
+        booking_redis::Library::production().version(),
+    )?;
     module.add_class::<admitter::Admitter>()?;
     module.add_class::<session_state::PySessionState>()?;
     errors::register(module)

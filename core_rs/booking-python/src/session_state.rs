@@ -20,7 +20,11 @@ impl From<SessionRead> for PySessionState {
     fn from(read: SessionRead) -> Self {
         Self {
             state: read.state,
-            live: read.live.into_iter().map(|(counter, live)| (counter.field(), live)).collect(),
+            live: read
+                .live
+                .into_iter()
+                .map(|(counter, live)| (counter.field(), live))
+                .collect(),
             permits: read.permits,
         }
     }
@@ -37,12 +41,16 @@ impl PySessionState {
         quotas: Vec<(i64, String, u64, u32, i64)>,
         stocks: Vec<(i64, u64, u32, u32, Option<i64>)>,
     ) -> PyResult<Self> {
-        let status = Status::parse(status).ok_or_else(|| PyValueError::new_err("status must be 'open' or 'closed'"))?;
+        let status = Status::parse(status)
+            .ok_or_else(|| PyValueError::new_err("status must be 'open' or 'closed'"))?;
         if stocks.iter().any(|(_, _, _, vial_size, _)| *vial_size == 0) {
             return Err(PyValueError::new_err("vial_size must be at least 1"));
         }
         // A permit names its counters separated by spaces.
-        if quotas.iter().any(|(_, channel, ..)| channel.is_empty() || channel.contains(char::is_whitespace)) {
+        if quotas
+            .iter()
+            .any(|(_, channel, ..)| channel.is_empty() || channel.contains(char::is_whitespace))
+        {
             return Err(PyValueError::new_err("channel must be one word"));
         }
         let state = SessionState {
@@ -51,7 +59,12 @@ impl PySessionState {
             status,
             windows: windows
                 .into_iter()
-                .map(|(window_id, version, free, until_ms)| WindowState { window_id, version, free, until_ms })
+                .map(|(window_id, version, free, until_ms)| WindowState {
+                    window_id,
+                    version,
+                    free,
+                    until_ms,
+                })
                 .collect(),
             quotas: quotas
                 .into_iter()
@@ -74,7 +87,11 @@ impl PySessionState {
                 })
                 .collect(),
         };
-        Ok(Self { state, live: BTreeMap::new(), permits: Vec::new() })
+        Ok(Self {
+            state,
+            live: BTreeMap::new(),
+            permits: Vec::new(),
+        })
     }
 
     #[getter]
@@ -97,7 +114,14 @@ impl PySessionState {
         self.state
             .windows
             .iter()
-            .map(|window| (window.window_id, window.version, window.free, window.until_ms))
+            .map(|window| {
+                (
+                    window.window_id,
+                    window.version,
+                    window.free,
+                    window.until_ms,
+                )
+            })
             .collect()
     }
 
@@ -106,7 +130,15 @@ impl PySessionState {
         self.state
             .quotas
             .iter()
-            .map(|quota| (quota.window_id, quota.channel.clone(), quota.version, quota.free, quota.from_ms))
+            .map(|quota| {
+                (
+                    quota.window_id,
+                    quota.channel.clone(),
+                    quota.version,
+                    quota.free,
+                    quota.from_ms,
+                )
+            })
             .collect()
     }
 
@@ -115,7 +147,15 @@ impl PySessionState {
         self.state
             .stocks
             .iter()
-            .map(|stock| (stock.stock_id, stock.version, stock.free, stock.vial_size, stock.seal_ms))
+            .map(|stock| {
+                (
+                    stock.stock_id,
+                    stock.version,
+                    stock.free,
+                    stock.vial_size,
+                    stock.seal_ms,
+                )
+            })
             .collect()
     }
 

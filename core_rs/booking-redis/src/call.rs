@@ -150,8 +150,16 @@ pub(crate) fn by_session(requests: &[Request]) -> Vec<Group> {
 /// `admit_many` for the given groups; answers come in the order of the groups' positions.
 pub(crate) fn admit_groups(requests: &[Request], groups: &[Group], permit_ttl_ms: u32) -> Cmd {
     let count: usize = groups.iter().map(|(_, positions)| positions.len()).sum();
-    let mut cmd = Cmd::with_capacity(4 + groups.len() * 3 + count * 4, 64 + groups.len() * 64 + count * 96);
-    open(&mut cmd, "FCALL", function::ADMIT_MANY, groups.iter().map(|(session_id, _)| *session_id));
+    let mut cmd = Cmd::with_capacity(
+        4 + groups.len() * 3 + count * 4,
+        64 + groups.len() * 64 + count * 96,
+    );
+    open(
+        &mut cmd,
+        "FCALL",
+        function::ADMIT_MANY,
+        groups.iter().map(|(session_id, _)| *session_id),
+    );
     cmd.arg(permit_ttl_ms);
     for (_, positions) in groups {
         cmd.arg(positions.len());
@@ -174,14 +182,21 @@ pub fn admit_many(requests: &[Request], permit_ttl_ms: u32) -> Cmd {
 /// `settle_many`; one answer for each settlement.
 pub fn settle_many(settlements: &[Settlement]) -> Cmd {
     let mut cmd = Cmd::new();
-    open(&mut cmd, "FCALL", function::SETTLE_MANY, settlements.iter().map(|settlement| settlement.session_id));
+    open(
+        &mut cmd,
+        "FCALL",
+        function::SETTLE_MANY,
+        settlements.iter().map(|settlement| settlement.session_id),
+    );
     for settlement in settlements {
         cmd.arg(settlement.permits.len()).arg(settlement.news.len());
         for permit in &settlement.permits {
             cmd.arg(keys::permit(permit));
         }
         for news in &settlement.news {
-            cmd.arg(news.counter.field()).arg(news.version).arg(news.free);
+            cmd.arg(news.counter.field())
+                .arg(news.version)
+                .arg(news.free);
         }
     }
     cmd
@@ -190,7 +205,12 @@ pub fn settle_many(settlements: &[Settlement]) -> Cmd {
 /// `release_many`: per clinic session, permit ids.
 pub fn release_many(sessions: &[(i64, Vec<String>)]) -> Cmd {
     let mut cmd = Cmd::new();
-    open(&mut cmd, "FCALL", function::RELEASE_MANY, sessions.iter().map(|(session_id, _)| *session_id));
+    open(
+        &mut cmd,
+        "FCALL",
+        function::RELEASE_MANY,
+        sessions.iter().map(|(session_id, _)| *session_id),
+    );
     for (_, permits) in sessions {
         cmd.arg(permits.len());
         for permit in permits {
@@ -203,20 +223,40 @@ pub fn release_many(sessions: &[(i64, Vec<String>)]) -> Cmd {
 /// `load`: one clinic session.
 pub fn load(state: &SessionState) -> Cmd {
     let mut cmd = Cmd::new();
-    open(&mut cmd, "FCALL", function::LOAD, [state.session_id].into_iter());
+    open(
+        &mut cmd,
+        "FCALL",
+        function::LOAD,
+        [state.session_id].into_iter(),
+    );
     cmd.arg(state.generation)
         .arg(state.status.word())
         .arg(state.windows.len() + state.quotas.len() + state.stocks.len());
     for window in &state.windows {
-        counter(&mut cmd, &keys::window(window.window_id), window.version, window.free);
+        counter(
+            &mut cmd,
+            &keys::window(window.window_id),
+            window.version,
+            window.free,
+        );
         cmd.arg(window.until_ms.max(0)).arg("");
     }
     for quota in &state.quotas {
-        counter(&mut cmd, &keys::quota(quota.window_id, &quota.channel), quota.version, quota.free);
+        counter(
+            &mut cmd,
+            &keys::quota(quota.window_id, &quota.channel),
+            quota.version,
+            quota.free,
+        );
         cmd.arg(quota.from_ms.max(0)).arg("");
     }
     for stock in &state.stocks {
-        counter(&mut cmd, &keys::stock(stock.stock_id), stock.version, stock.free);
+        counter(
+            &mut cmd,
+            &keys::stock(stock.stock_id),
+            stock.version,
+            stock.free,
+        );
         cmd.arg(stock.vial_size);
         match stock.seal_ms {
             Some(seal_ms) => cmd.arg(seal_ms.max(0)),
@@ -229,28 +269,45 @@ pub fn load(state: &SessionState) -> Cmd {
 /// `read`: one clinic session.
 pub fn read(session_id: i64) -> Cmd {
     let mut cmd = Cmd::new();
-    open(&mut cmd, "FCALL_RO", function::READ, [session_id].into_iter());
+    open(
+        &mut cmd,
+        "FCALL_RO",
+        function::READ,
+        [session_id].into_iter(),
+    );
     cmd
 }
 
 /// `forget`: clinic sessions that have ended.
 pub fn forget(session_ids: &[i64]) -> Cmd {
     let mut cmd = Cmd::new();
-    open(&mut cmd, "FCALL", function::FORGET, session_ids.iter().copied());
+    open(
+        &mut cmd,
+        "FCALL",
+        function::FORGET,
+        session_ids.iter().copied(),
+    );
     cmd
 }
 
 /// `version`: asks one node.
 pub fn version() -> Cmd {
     let mut cmd = Cmd::new();
-    open(&mut cmd, "FCALL_RO", function::VERSION, std::iter::empty());
+    // Not FCALL_RO: some other library's function of this name might not be marked as reading, and then would be an error.
+    open(&mut cmd, "FCALL", function::VERSION, std::iter::empty());
     cmd
 }
 
-fn open(cmd: &mut Cmd, verb: &str, function: &str, session_ids: impl ExactSizeIterator<Item = i64>) {
+fn open(
+    cmd: &mut Cmd,
+    verb: &str,
+    function: &str,
+    session_ids: impl ExactSizeIterator<Item = i64>,
+) {
     cmd.arg(verb).arg(function).arg(session_ids.len() * 2);
     for session_id in session_ids {
-        cmd.arg(keys::state(session_id)).arg(keys::permits(session_id));
+        cmd.arg(keys::state(session_id))
+            .arg(keys::permits(session_id));
     }
 }
 

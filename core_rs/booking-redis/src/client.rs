@@ -114,7 +114,12 @@ impl Client {
         );
         let (queue, waiting) = mpsc::unbounded_channel();
         let (closing, closed) = watch::channel(false);
-        let client = Self { link: link.clone(), queue, closing, runtime: runtime.clone() };
+        let client = Self {
+            link: link.clone(),
+            queue,
+            closing,
+            runtime: runtime.clone(),
+        };
         let carrier = Carrier {
             link,
             runtime: runtime.clone(),
@@ -150,7 +155,12 @@ impl Client {
         let mut rebuild = Vec::new();
         for (part, value) in parts.iter().zip(self.all(cmds).await?) {
             let answers = reply::rebuilds(&value, part.len())?;
-            rebuild.extend(part.iter().zip(answers).filter(|(_, needed)| *needed).map(|(part, _)| part.session_id));
+            rebuild.extend(
+                part.iter()
+                    .zip(answers)
+                    .filter(|(_, needed)| *needed)
+                    .map(|(part, _)| part.session_id),
+            );
         }
         rebuild.sort_unstable();
         rebuild.dedup();
@@ -172,7 +182,9 @@ impl Client {
             sessions[place].1.push(permit.clone());
         }
         let parts = self.parts(&sessions, |(session_id, _)| *session_id);
-        self.all(parts.iter().map(|part| call::release_many(part)).collect()).await.map(drop)
+        self.all(parts.iter().map(|part| call::release_many(part)).collect())
+            .await
+            .map(drop)
     }
 
     /// Copies clinic sessions from the ledger; false where the stored generation was not older.
@@ -189,8 +201,19 @@ impl Client {
     /// # Errors
     /// [`CacheError`] when some call failed or a state is not one that `load` writes.
     pub async fn read(&self, session_ids: &[i64]) -> Result<Vec<Option<SessionRead>>, CacheError> {
-        let values = self.all(session_ids.iter().map(|session_id| call::read(*session_id)).collect()).await?;
-        session_ids.iter().zip(&values).map(|(session_id, value)| reply::session(*session_id, value)).collect()
+        let values = self
+            .all(
+                session_ids
+                    .iter()
+                    .map(|session_id| call::read(*session_id))
+                    .collect(),
+            )
+            .await?;
+        session_ids
+            .iter()
+            .zip(&values)
+            .map(|(session_id, value)| reply::session(*session_id, value))
+            .collect()
     }
 
     /// Drops the state of clinic sessions that have ended.
@@ -199,7 +222,9 @@ impl Client {
     /// [`CacheError`] when some call failed.
     pub async fn forget(&self, session_ids: &[i64]) -> Result<(), CacheError> {
         let parts = self.parts(session_ids, |session_id| *session_id);
-        self.all(parts.iter().map(|part| call::forget(part)).collect()).await.map(drop)
+        self.all(parts.iter().map(|part| call::forget(part)).collect())
+            .await
+            .map(drop)
     }
 
     /// Asks a server who it is, and for the library's version.
@@ -212,14 +237,21 @@ impl Client {
         info.arg("server");
         let info = first_text(&self.link.call(&info).await?)?;
         let field = |name: &str| {
-            info.lines().find_map(|line| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')))
+            info.lines().find_map(|line| {
+                line.strip_prefix(name)
+                    .and_then(|rest| rest.strip_prefix(':'))
+            })
         };
         // Valkey also gives a redis_version, for programs that ask which commands they may use.
         let server = field("valkey_version")
             .map(|version| format!("valkey {version}"))
             .or_else(|| field("redis_version").map(|version| format!("redis {version}")))
             .unwrap_or_default();
-        Ok(Health { server, library: format!("{LIBRARY_NAME} {library}"), mode: self.link.endpoint().mode() })
+        Ok(Health {
+            server,
+            library: format!("{LIBRARY_NAME} {library}"),
+            mode: self.link.endpoint().mode(),
+        })
     }
 
     /// Cuts work into calls: of bounded size, and in a Cluster each within one slot.
@@ -275,18 +307,32 @@ impl Carrier {
             if count == 0 {
                 return;
             }
-            let (tickets, requests): (Vec<i64>, Vec<Request>) =
-                batch.drain(..).map(|queued| (queued.ticket, queued.request)).unzip();
+            let (tickets, requests): (Vec<i64>, Vec<Request>) = batch
+                .drain(..)
+                .map(|queued| (queued.ticket, queued.request))
+                .unzip();
             let verdicts = tokio::select! {
                 verdicts = self.admit(&requests) => verdicts,
                 () = is_closed(&mut closed) => vec![Verdict::Unavailable; requests.len()],
             };
-            deliver(tickets.into_iter().zip(verdicts).map(|(ticket, verdict)| Answer { ticket, verdict }).collect());
+            deliver(
+                tickets
+                    .into_iter()
+                    .zip(verdicts)
+                    .map(|(ticket, verdict)| Answer { ticket, verdict })
+                    .collect(),
+            );
         }
         waiting.close();
         while waiting.recv_many(&mut batch, self.max_batch).await > 0 {
             deliver(
-                batch.drain(..).map(|queued| Answer { ticket: queued.ticket, verdict: Verdict::Unavailable }).collect(),
+                batch
+                    .drain(..)
+                    .map(|queued| Answer {
+                        ticket: queued.ticket,
+                        verdict: Verdict::Unavailable,
+                    })
+                    .collect(),
             );
         }
     }
@@ -305,7 +351,11 @@ impl Carrier {
             many => at_once(&self.link, &self.runtime, many.iter().map(cmd).collect()).await,
         };
         for (groups, answer) in calls.iter().zip(answers) {
-            let positions: Vec<usize> = groups.iter().flat_map(|(_, positions)| positions).copied().collect();
+            let positions: Vec<usize> = groups
+                .iter()
+                .flat_map(|(_, positions)| positions)
+                .copied()
+                .collect();
             // An answer that cannot be understood is no answer: the ledger's slow road stays open.
             if let Ok(decided) = answer.and_then(|value| reply::verdicts(&value, positions.len())) {
                 for (position, verdict) in positions.into_iter().zip(decided) {
@@ -328,7 +378,10 @@ async fn at_once(link: &Link, runtime: &Handle, cmds: Vec<Cmd>) -> Vec<Result<Va
         .collect();
     let mut answers = Vec::with_capacity(tasks.len());
     for task in tasks {
-        answers.push(task.await.unwrap_or_else(|_| Err(CacheError::Unavailable("closed".to_owned()))));
+        answers.push(
+            task.await
+                .unwrap_or_else(|_| Err(CacheError::Unavailable("closed".to_owned()))),
+        );
     }
     answers
 }
@@ -346,10 +399,12 @@ fn by_slot<T: Clone>(items: &[T], session_id: impl Fn(&T) -> i64) -> Vec<Vec<T>>
     let mut groups: Vec<Vec<T>> = Vec::new();
     let mut places = HashMap::new();
     for item in items {
-        let place = *places.entry(Slot::for_key(keys::state(session_id(item)))).or_insert_with(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
-        });
+        let place = *places
+            .entry(Slot::for_key(keys::state(session_id(item))))
+            .or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
         groups[place].push(item.clone());
     }
     groups
@@ -358,7 +413,9 @@ fn by_slot<T: Clone>(items: &[T], session_id: impl Fn(&T) -> i64) -> Vec<Vec<T>>
 /// In a Cluster INFO is answered by every node; one of them is enough to see the version.
 fn first_text(value: &Value) -> Result<String, CacheError> {
     match value {
-        Value::Map(nodes) => nodes.first().map_or_else(|| reply::text(&Value::Nil), |(_, text)| reply::text(text)),
+        Value::Map(nodes) => nodes
+            .first()
+            .map_or_else(|| reply::text(&Value::Nil), |(_, text)| reply::text(text)),
         other => reply::text(other),
     }
 }

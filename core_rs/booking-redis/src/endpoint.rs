@@ -96,7 +96,11 @@ impl FromStr for Endpoint {
             if !path.is_empty() && path != "0" {
                 return Err(bad("a cluster has no database but 0"));
             }
-            return Ok(Self::Cluster { nodes: parse_hosts(hosts, SERVER_PORT)?, login, tls });
+            return Ok(Self::Cluster {
+                nodes: parse_hosts(hosts, SERVER_PORT)?,
+                login,
+                tls,
+            });
         }
         let (service, db) = path.split_once('/').unwrap_or((path, "0"));
         if service.is_empty() {
@@ -121,7 +125,11 @@ fn parse_login(text: &str) -> Result<Login, CacheError> {
         Some((username, password)) => (username, Some(decode(password)?)),
         None => (text, None),
     };
-    let username = if username.is_empty() { None } else { Some(decode(username)?) };
+    let username = if username.is_empty() {
+        None
+    } else {
+        Some(decode(username)?)
+    };
     Ok(Login { username, password })
 }
 
@@ -137,7 +145,11 @@ fn parse_hosts(hosts: &str, default_port: u16) -> Result<Vec<(String, u16)>, Cac
                 _ => (host, default_port),
             };
             let name = name.trim_start_matches('[').trim_end_matches(']');
-            if name.is_empty() { Err(bad("empty host name")) } else { Ok((name.to_owned(), port)) }
+            if name.is_empty() {
+                Err(bad("empty host name"))
+            } else {
+                Ok((name.to_owned(), port))
+            }
         })
         .collect()
 }
@@ -149,7 +161,10 @@ fn decode(text: &str) -> Result<String, CacheError> {
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         if byte == b'%' {
-            let digits = [rest.next().ok_or_else(broken)?, rest.next().ok_or_else(broken)?];
+            let digits = [
+                rest.next().ok_or_else(broken)?,
+                rest.next().ok_or_else(broken)?,
+            ];
             let digits = std::str::from_utf8(&digits).map_err(|_| broken())?;
             bytes.push(u8::from_str_radix(digits, 16).map_err(|_| broken())?);
         } else {
@@ -165,7 +180,9 @@ mod tests {
 
     fn nodes(url: &str) -> (Vec<(String, u16)>, Option<String>) {
         match url.parse() {
-            Ok(Endpoint::Sentinel { nodes, login, .. } | Endpoint::Cluster { nodes, login, .. }) => (nodes, login.password),
+            Ok(
+                Endpoint::Sentinel { nodes, login, .. } | Endpoint::Cluster { nodes, login, .. },
+            ) => (nodes, login.password),
             other => (vec![(format!("{other:?}"), 0)], None),
         }
     }
@@ -173,25 +190,52 @@ mod tests {
     #[test]
     fn addresses_are_read() {
         let cases = [
-            ("redis+cluster://a,b:7001", vec![("a".to_owned(), 6379), ("b".to_owned(), 7001)], None),
-            ("redis+cluster://u:p%40w@[::1]:7001", vec![("::1".to_owned(), 7001)], Some("p@w".to_owned())),
-            ("redis+sentinel://:s@a/main", vec![("a".to_owned(), 26_379)], Some("s".to_owned())),
+            (
+                "redis+cluster://a,b:7001",
+                vec![("a".to_owned(), 6379), ("b".to_owned(), 7001)],
+                None,
+            ),
+            (
+                "redis+cluster://u:p%40w@[::1]:7001",
+                vec![("::1".to_owned(), 7001)],
+                Some("p@w".to_owned()),
+            ),
+            (
+                "redis+sentinel://:s@a/main",
+                vec![("a".to_owned(), 26_379)],
+                Some("s".to_owned()),
+            ),
         ];
         for (url, hosts, password) in cases {
             assert_eq!(nodes(url), (hosts, password), "{url}");
         }
-        assert!(matches!("redis://localhost:1/2".parse(), Ok(Endpoint::Single(_))));
-        assert!(matches!("rediss://localhost".parse(), Ok(Endpoint::Single(_))));
+        assert!(matches!(
+            "redis://localhost:1/2".parse(),
+            Ok(Endpoint::Single(_))
+        ));
+        assert!(matches!(
+            "rediss://localhost".parse(),
+            Ok(Endpoint::Single(_))
+        ));
     }
 
     #[test]
     fn a_broken_address_is_refused_without_repeating_its_password() {
         for url in [
-            "localhost", "http://u:secret@h", "redis+sentinel://u:secret@h", "redis+cluster://h:x", "redis+cluster://h/1",
-            "redis+cluster://", "redis+sentinel://h/s/x", "redis+cluster://u:%zz@h",
+            "localhost",
+            "http://u:secret@h",
+            "redis+sentinel://u:secret@h",
+            "redis+cluster://h:x",
+            "redis+cluster://h/1",
+            "redis+cluster://",
+            "redis+sentinel://h/s/x",
+            "redis+cluster://u:%zz@h",
         ] {
             let refused = url.parse::<Endpoint>().map_err(|error| error.to_string());
-            assert!(matches!(&refused, Err(text) if !text.contains("secret")), "{url}: {refused:?}");
+            assert!(
+                matches!(&refused, Err(text) if !text.contains("secret")),
+                "{url}: {refused:?}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The only place that spells a key or a field.
 //!
 //! Per clinic session, under one hash tag so that one function may touch both:
-//! * `hm:{<session>}:state`, a HASH: `gen`, `st`, the counters `w:<window>`, `q:<window>:<channel>`, `v:<stock>`, and for
+//! * `hm:{<session>}:state`, a HASH: `about` (a word to whoever looks), `gen`, `st`, the counters `w:<window>`, `q:<window>:<channel>`, `v:<stock>`, and for
 //!   every live permit `p:<permit>` with the names of the three counters that it occupies. The permit lives in the same
 //!   hash as the counters so that one HMGET brings everything that a decision needs, duplicates included.
 //! * `hm:{<session>}:permits`, a ZSET: the same `p:<permit>` scored by its expiry in milliseconds, for the sweep.
@@ -12,6 +12,9 @@ use crate::error::CacheError;
 pub const GENERATION: &str = "gen";
 /// Field that holds `open` or `closed`.
 pub const STATUS: &str = "st";
+
+/// Field that tells a person who looks what the state is; means nothing to the functions.
+pub const ABOUT: &str = "about";
 
 /// Key of the state hash of a clinic session.
 pub fn state(session_id: i64) -> String {
@@ -73,8 +76,12 @@ impl Counter {
         let bad = || CacheError::BadField(field.to_owned());
         let (kind, rest) = field.split_once(':').ok_or_else(bad)?;
         match kind {
-            "w" => Ok(Self::Window { window_id: rest.parse().map_err(|_| bad())? }),
-            "v" => Ok(Self::Stock { stock_id: rest.parse().map_err(|_| bad())? }),
+            "w" => Ok(Self::Window {
+                window_id: rest.parse().map_err(|_| bad())?,
+            }),
+            "v" => Ok(Self::Stock {
+                stock_id: rest.parse().map_err(|_| bad())?,
+            }),
             "q" => {
                 let (window, channel) = rest.split_once(':').ok_or_else(bad)?;
                 // A permit names its counters separated by spaces.
@@ -115,9 +122,14 @@ mod tests {
     #[test]
     fn a_counter_is_read_as_it_is_spelled() {
         for field in ["w:7", "q:7:h5", "v:12"] {
-            assert_eq!(Counter::parse(field).map(|counter| counter.field()), Ok(field.to_owned()));
+            assert_eq!(
+                Counter::parse(field).map(|counter| counter.field()),
+                Ok(field.to_owned())
+            );
         }
-        for field in ["", "w", "w:", "w:x", "q:7", "q:7:", "q:7:h 5", "p:7", "gen", "v:1.5"] {
+        for field in [
+            "", "w", "w:", "w:x", "q:7", "q:7:", "q:7:h 5", "p:7", "gen", "v:1.5",
+        ] {
             assert!(Counter::parse(field).is_err(), "{field}");
         }
     }
@@ -125,7 +137,10 @@ mod tests {
     #[test]
     fn both_keys_of_a_session_share_a_slot() {
         for session_id in [1, 77, i64::MAX] {
-            assert_eq!(Slot::for_key(state(session_id)), Slot::for_key(permits(session_id)));
+            assert_eq!(
+                Slot::for_key(state(session_id)),
+                Slot::for_key(permits(session_id))
+            );
         }
     }
 

@@ -67,7 +67,8 @@ impl Library {
             body.push_str(part);
         }
         let version = format!("1-{:016x}", content_hash(body.as_bytes()));
-        let code = format!("#!lua name={LIBRARY_NAME}\nlocal LIBRARY_VERSION = '{version}'\n{body}");
+        let code =
+            format!("#!lua name={LIBRARY_NAME}\nlocal LIBRARY_VERSION = '{version}'\n{body}");
         Self { code, version }
     }
 
@@ -106,7 +107,14 @@ mod tests {
         ];
         for name in names {
             let quoted = format!("'{name}'");
-            assert_eq!(FUNCTIONS.iter().filter(|text| text.contains(&quoted)).count(), 1, "{name}");
+            assert_eq!(
+                FUNCTIONS
+                    .iter()
+                    .filter(|text| text.contains(&quoted))
+                    .count(),
+                1,
+                "{name}"
+            );
         }
     }
 
@@ -114,7 +122,11 @@ mod tests {
     fn every_function_file_opens_with_its_contract() {
         for text in FUNCTIONS {
             for heading in ["--[[", "Promise", "Keys", "Arguments", "Reply"] {
-                assert!(text.contains(heading), "{heading} missing in {}", &text[..60]);
+                assert!(
+                    text.contains(heading),
+                    "{heading} missing in {}",
+                    &text[..60]
+                );
             }
         }
     }

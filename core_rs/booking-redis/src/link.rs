@@ -12,7 +12,10 @@ use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo};
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
-use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ErrorKind, RedisError, ServerErrorKind, TlsMode, Value};
+use redis::{
+    AsyncConnectionConfig, Cmd, ConnectionAddr, ErrorKind, RedisError, ServerErrorKind, TlsMode,
+    Value,
+};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
@@ -71,7 +74,12 @@ impl Link {
             wanted: Arc::new(Notify::new()),
             lost: Arc::new(Notify::new()),
         };
-        runtime.spawn(keep(Arc::clone(&link.settings), report, Arc::clone(&link.wanted), Arc::clone(&link.lost)));
+        runtime.spawn(keep(
+            Arc::clone(&link.settings),
+            report,
+            Arc::clone(&link.wanted),
+            Arc::clone(&link.lost),
+        ));
         link
     }
 
@@ -88,7 +96,12 @@ impl Link {
         let bound = self.settings.response_timeout;
         let mut answer = bounded(bound, connection.send(cmd)).await;
         if matches!(&answer, Err(error) if library_is_missing(error)) {
-            answer = match bounded(self.settings.connect_timeout, ensure_library(&mut connection, &self.settings.library)).await {
+            answer = match bounded(
+                self.settings.connect_timeout,
+                ensure_library(&mut connection, &self.settings.library),
+            )
+            .await
+            {
                 Ok(()) => bounded(bound, connection.send(cmd)).await,
                 Err(error) => Err(error),
             };
@@ -141,7 +154,9 @@ impl Connection {
                         error.kind(),
                         ErrorKind::Io
                             | ErrorKind::Server(
-                                ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading
+                                ServerErrorKind::ReadOnly
+                                    | ServerErrorKind::MasterDown
+                                    | ServerErrorKind::BusyLoading
                             )
                     )
             }
@@ -151,7 +166,12 @@ impl Connection {
 }
 
 /// Runs for the life of the link: connect, watch, reconnect.
-async fn keep(settings: Arc<LinkSettings>, report: watch::Sender<State>, wanted: Arc<Notify>, lost: Arc<Notify>) {
+async fn keep(
+    settings: Arc<LinkSettings>,
+    report: watch::Sender<State>,
+    wanted: Arc<Notify>,
+    lost: Arc<Notify>,
+) {
     wanted.notified().await;
     let mut pause = PAUSE_MIN;
     loop {
@@ -211,9 +231,19 @@ async fn connect(settings: &LinkSettings) -> Result<Connection, RedisError> {
     let mut connection = match &settings.endpoint {
         Endpoint::Single(info) => {
             let client = redis::Client::open((**info).clone())?;
-            Connection::Single(client.get_multiplexed_async_connection_with_config(&config).await?)
+            Connection::Single(
+                client
+                    .get_multiplexed_async_connection_with_config(&config)
+                    .await?,
+            )
         }
-        Endpoint::Sentinel { nodes, service, db, login, tls } => {
+        Endpoint::Sentinel {
+            nodes,
+            service,
+            db,
+            login,
+            tls,
+        } => {
             let mut builder = SentinelClientBuilder::new(
                 nodes.iter().map(|(host, port)| address(host, *port, *tls)),
                 service,
@@ -231,7 +261,12 @@ async fn connect(settings: &LinkSettings) -> Result<Connection, RedisError> {
             if let Some(password) = &login.password {
                 builder = builder.set_client_to_redis_password(password);
             }
-            Connection::Single(builder.build()?.get_async_connection_with_config(&config).await?)
+            Connection::Single(
+                builder
+                    .build()?
+                    .get_async_connection_with_config(&config)
+                    .await?,
+            )
         }
         Endpoint::Cluster { nodes, login, tls } => {
             Connection::Cluster(connect_cluster(settings, nodes, login, *tls).await?)
@@ -247,13 +282,14 @@ async fn connect_cluster(
     login: &Login,
     tls: bool,
 ) -> Result<ClusterConnection, RedisError> {
-    let mut builder = ClusterClientBuilder::new(nodes.iter().map(|(host, port)| address(host, *port, tls)))
-        .connection_timeout(settings.connect_timeout)
-        .response_timeout(settings.response_timeout)
-        .overall_response_timeout(Some(settings.response_timeout))
-        .retries(3)
-        .min_retry_wait(20)
-        .max_retry_wait(200);
+    let mut builder =
+        ClusterClientBuilder::new(nodes.iter().map(|(host, port)| address(host, *port, tls)))
+            .connection_timeout(settings.connect_timeout)
+            .response_timeout(settings.response_timeout)
+            .overall_response_timeout(Some(settings.response_timeout))
+            .retries(3)
+            .min_retry_wait(20)
+            .max_retry_wait(200);
     if tls {
         builder = builder.tls(TlsMode::Secure);
     }
@@ -268,7 +304,12 @@ async fn connect_cluster(
 
 fn address(host: &str, port: u16, tls: bool) -> ConnectionAddr {
     if tls {
-        ConnectionAddr::TcpTls { host: host.to_owned(), port, insecure: false, tls_params: None }
+        ConnectionAddr::TcpTls {
+            host: host.to_owned(),
+            port,
+            insecure: false,
+            tls_params: None,
+        }
     } else {
         ConnectionAddr::Tcp(host.to_owned(), port)
     }
@@ -280,14 +321,20 @@ async fn ensure_library(connection: &mut Connection, library: &Library) -> Resul
     load.arg("LOAD").arg("REPLACE").arg(library.code());
     match connection {
         Connection::Single(single) => {
-            let current = single.req_packed_command(&call::version()).await.and_then(Value::extract_error);
+            let current = single
+                .req_packed_command(&call::version())
+                .await
+                .and_then(Value::extract_error);
             if needs_loading(current, library)? {
                 single.req_packed_command(&load).await?.extract_error()?;
             }
         }
         Connection::Cluster(cluster) => {
-            let everywhere = |policy| RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, policy));
-            let answers = cluster.route_command(call::version(), everywhere(None)).await?;
+            let everywhere =
+                |policy| RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, policy));
+            let answers = cluster
+                .route_command(call::version(), everywhere(None))
+                .await?;
             let mut missing = false;
             if let Value::Map(answers) = answers {
                 for (_, answer) in answers {
@@ -295,7 +342,9 @@ async fn ensure_library(connection: &mut Connection, library: &Library) -> Resul
                 }
             }
             if missing {
-                cluster.route_command(load, everywhere(Some(ResponsePolicy::AllSucceeded))).await?;
+                cluster
+                    .route_command(load, everywhere(Some(ResponsePolicy::AllSucceeded)))
+                    .await?;
             }
         }
     }
@@ -313,12 +362,18 @@ fn needs_loading(answer: Result<Value, RedisError>, library: &Library) -> Result
 
 /// The server has no error code of its own for this, only the text.
 fn library_is_missing(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError) && error.to_string().contains("Function not found")
+    error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError)
+        && error.to_string().contains("Function not found")
 }
 
-async fn bounded<T>(bound: Duration, work: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
+async fn bounded<T>(
+    bound: Duration,
+    work: impl Future<Output = Result<T, RedisError>>,
+) -> Result<T, RedisError> {
     match timeout(bound, work).await {
         Ok(result) => result,
-        Err(_) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time").into()),
+        Err(_) => {
+            Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time").into())
+        }
     }
 }

@@ -71,7 +71,10 @@ impl Verdict {
                 .ok_or_else(|| unexpected(value)),
             Value::Array(parts) => match parts.as_slice() {
                 [Value::BulkString(word), from_ms] if word == b"not_yet_bookable" => {
-                    Ok(Self::NotYetBookable { from_ms: i64::from_redis_value_ref(from_ms).map_err(|_| unexpected(value))? })
+                    Ok(Self::NotYetBookable {
+                        from_ms: i64::from_redis_value_ref(from_ms)
+                            .map_err(|_| unexpected(value))?,
+                    })
                 }
                 _ => Err(unexpected(value)),
             },
@@ -97,7 +100,9 @@ pub struct SessionRead {
 /// [`CacheError::UnexpectedReply`] when there are not `count` known answers.
 pub fn verdicts(value: &Value, count: usize) -> Result<Vec<Verdict>, CacheError> {
     match value {
-        Value::Array(answers) if answers.len() == count => answers.iter().map(Verdict::from_value).collect(),
+        Value::Array(answers) if answers.len() == count => {
+            answers.iter().map(Verdict::from_value).collect()
+        }
         other => Err(unexpected(other)),
     }
 }
@@ -172,8 +177,11 @@ pub fn session(session_id: i64, value: &Value) -> Result<Option<SessionRead>, Ca
         match field {
             keys::GENERATION => read.state.generation = packed.parse().map_err(|_| bad())?,
             keys::STATUS => read.state.status = Status::parse(packed).ok_or_else(bad)?,
+            keys::ABOUT => {}
             permit if keys::permit_id(permit).is_some() => {}
-            counter => read.take_counter(Counter::parse(counter)?, packed).ok_or_else(bad)?,
+            counter => read
+                .take_counter(Counter::parse(counter)?, packed)
+                .ok_or_else(bad)?,
         }
     }
     read.state.windows.sort();
@@ -181,7 +189,8 @@ pub fn session(session_id: i64, value: &Value) -> Result<Option<SessionRead>, Ca
     read.state.stocks.sort();
     for pair in scores.chunks_exact(2) {
         let permit = keys::permit_id(&pair[0]).ok_or_else(bad)?.to_owned();
-        read.permits.push((permit, pair[1].parse().map_err(|_| bad())?));
+        read.permits
+            .push((permit, pair[1].parse().map_err(|_| bad())?));
     }
     Ok(Some(read))
 }
@@ -213,7 +222,11 @@ impl SessionRead {
                 version,
                 free,
                 vial_size: x.parse().ok()?,
-                seal_ms: if y.is_empty() { None } else { Some(y.parse().ok()?) },
+                seal_ms: if y.is_empty() {
+                    None
+                } else {
+                    Some(y.parse().ok()?)
+                },
             }),
         }
         self.live.insert(counter, live);

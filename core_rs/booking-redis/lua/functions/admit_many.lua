@@ -83,7 +83,8 @@ end
 
 redis.register_function('humiao_admit_many', function(keys, args)
   local now_ms = now(args)
-  local expires_ms = now_ms + tonumber(args[1])
+  -- As text, because the server would format and parse a number again for every permit.
+  local expires_ms = string.format('%.0f', now_ms + tonumber(args[1]))
   local answers = {}
   local at = 2
   for k = 1, #keys, 2 do

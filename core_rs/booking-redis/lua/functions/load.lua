@@ -8,6 +8,10 @@
              (x and y: see counter.lua)
   Reply      `loaded` or `stale_generation`
 ]]
+-- A value of more than 64 bytes makes the server keep the hash as a table from the start. As a list, which it prefers for
+-- small hashes, every one of the many fields of a decision would be searched for from the beginning.
+local ABOUT = 'clinic session: gen(eration) st(atus) w(indow) q(uota) v(accine stock) p(ermit): live:free:version:x:y'
+
 redis.register_function('humiao_load', function(keys, args)
   local state_key, permits_key = keys[1], keys[2]
   local generation = args[1]
@@ -16,13 +20,11 @@ redis.register_function('humiao_load', function(keys, args)
     return 'stale_generation'
   end
   redis.call('DEL', state_key, permits_key)
-  local writes = { 'gen', generation, 'st', args[2] }
+  local writes = { 'about', ABOUT, 'gen', generation, 'st', args[2] }
   for at = 4, 3 + tonumber(args[3]) * 5, 5 do
     local n = #writes
     writes[n + 1] = args[at]
-    writes[n + 2] = pack_counter({
-      live = 0, version = args[at + 1], free = args[at + 2], x = args[at + 3], y = args[at + 4],
-    })
+    writes[n + 2] = '0:' .. args[at + 2] .. ':' .. args[at + 1] .. ':' .. args[at + 3] .. ':' .. args[at + 4]
   end
   in_slices(#writes, function(first, last)
     redis.call('HSET', state_key, unpack(writes, first, last))

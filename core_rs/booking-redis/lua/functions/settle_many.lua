@@ -37,9 +37,8 @@ local function settle_session(state_key, permits_key, permits, news)
     local counter = counters[new.field]
     if not counter then
       answer = 'rebuild'
-    elseif tonumber(new.version) > tonumber(counter.version) then
-      counter.version = new.version
-      counter.free = new.free
+    else
+      renew_counter(counter, new.version, new.free)
     end
   end
 

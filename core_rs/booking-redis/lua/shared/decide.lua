@@ -14,10 +14,10 @@ local function decide(now_ms, open, window, quota, stock, taken)
   if not stock then
     return 'no_such_stock'
   end
-  if now_ms >= tonumber(window.x) then
+  if now_ms >= window.x then
     return 'booking_ended'
   end
-  if now_ms < tonumber(quota.x) then
+  if now_ms < quota.x then
     return 'not_yet_bookable', quota.x
   end
   if taken then
@@ -33,7 +33,7 @@ local function decide(now_ms, open, window, quota, stock, taken)
     return 'out_of_stock'
   end
   -- Limits are whole vials, so what is left modulo the vial size is the rest of the vial that has been begun.
-  if stock.y ~= '' and now_ms >= tonumber(stock.y) and stock.live >= stock.free % tonumber(stock.x) then
+  if stock.y and now_ms >= stock.y and stock.live >= stock.free % stock.x then
     return 'vial_not_opened'
   end
   return nil
