@@ -1,0 +1,1 @@
+"""沪苗 Humiao: registration, booking and public services for immunization in a city of 25 million."""

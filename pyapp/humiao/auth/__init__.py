@@ -1,0 +1,1 @@
+"""Identity of residents and staff: codes, passwords, tokens."""

@@ -1,0 +1,1 @@
+"""Holds and reservations: the engine, the ledger behind it, and their HTTP face."""

@@ -1,0 +1,129 @@
+"""The cache's side of booking: may this request try? Valkey answers in batches; PostgreSQL is copied into it.
+
+`Gatekeeper.admit` resolves when the batch that carried the request comes back: one wake-up of the loop per batch. A
+session the cache does not know is loaded from PostgreSQL once, however many ask at the same time. When the cache is
+away the answer is `unavailable` and the caller takes the slow road; nothing here can grant anything.
+"""
+
+import asyncio
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import orjson
+import structlog
+
+from humiao import _core
+from humiao.booking.models import Counter, Place
+from humiao.kit.database import Database
+from humiao.kit.sql import statement
+
+log = structlog.get_logger(__name__)
+
+
+class Gatekeeper:
+    """One per process. `permit` names a person's try (person and stock), so two at once are seen as one."""
+
+    def __init__(self, url: str, database: Database, *, permit_ttl_ms: int) -> None:
+        self._database = database
+        self._tickets = itertools.count()
+        self._waiting: dict[int, asyncio.Future[tuple[str, datetime | None]]] = {}
+        self._loading: dict[int, asyncio.Task[bool]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._admitter = _core.Admitter(url, asyncio.get_running_loop(), self._on_batch, permit_ttl_ms=permit_ttl_ms)
+
+    def _on_batch(self, results: list[tuple[int, str, int | None]]) -> None:
+        for ticket, outcome, retry_at_ms in results:
+            future = self._waiting.pop(ticket, None)
+            if future is not None and not future.done():
+                retry_at = None if retry_at_ms is None else datetime.fromtimestamp(retry_at_ms / 1000, UTC)
+                future.set_result((outcome, retry_at))
+
+    async def _ask(self, place: Place, permit: str) -> tuple[str, datetime | None]:
+        ticket = next(self._tickets)
+        future: asyncio.Future[tuple[str, datetime | None]] = asyncio.get_running_loop().create_future()
+        self._waiting[ticket] = future
+        self._admitter.submit(ticket, place.session_id, place.window_id, place.channel, place.stock_id, permit)
+        return await future
+
+    async def admit(self, place: Place, permit: str) -> tuple[str, datetime | None]:
+        """Ask for a permit: (outcome, retry_at). `granted`, `unavailable`, or the code of a refusal."""
+        outcome, retry_at = await self._ask(place, permit)
+        if outcome == "rebuild":
+            if not await self.load([place.session_id]):
+                return "unavailable", None
+            outcome, retry_at = await self._ask(place, permit)
+        return ("unavailable", None) if outcome == "rebuild" else (outcome, retry_at)
+
+    async def load(self, session_ids: list[int]) -> bool:
+        """Copy sessions from PostgreSQL into the cache; True when it has them. Callers share a load."""
+        mine = [s for s in session_ids if s not in self._loading]
+        if mine:
+            task = asyncio.create_task(self._load(mine))
+            for session_id in mine:
+                self._loading[session_id] = task
+            task.add_done_callback(lambda _: [self._loading.pop(s, None) for s in mine])
+        tasks = {self._loading[s] for s in session_ids if s in self._loading}
+        return all(await asyncio.gather(*tasks))
+
+    async def _load(self, session_ids: list[int]) -> bool:
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(statement("booking/load_state"), sorted(session_ids))
+        states = [
+            _core.SessionState(
+                session_id=row["session_id"],
+                generation=row["cache_generation"],
+                status="open" if row["state"] == "published" else "closed",
+                windows=[tuple(w) for w in orjson.loads(row["windows"] or "[]")],
+                quotas=[tuple(q) for q in orjson.loads(row["quotas"] or "[]")],
+                stocks=[tuple(s) for s in orjson.loads(row["stocks"] or "[]")],
+            )
+            for row in rows
+        ]
+        try:
+            await self._admitter.load(states)
+        except _core.CacheUnavailable:
+            return False
+        return True
+
+    async def settle(self, counters: Iterable[Counter], permits: Iterable[tuple[int, str]] = ()) -> None:
+        """Copy counters by version and drop permits (session, permit). A session the cache lost is loaded anew."""
+        by_session: dict[int, tuple[list[str], list[tuple[str, int, int]]]] = defaultdict(lambda: ([], []))
+        for session_id, permit in permits:
+            by_session[session_id][0].append(permit)
+        for counter in counters:
+            by_session[counter.session_id][1].append((counter.field, counter.version, counter.free))
+        if not by_session:
+            return
+        try:
+            lost = await self._admitter.settle([(s, dropped, copied) for s, (dropped, copied) in by_session.items()])
+            if lost:
+                await self.load(lost)
+        except _core.CacheUnavailable:
+            # Permits end by themselves, and the reconciler copies what this settlement would have.
+            log.info("cache away, settlement left to the reconciler", sessions=len(by_session))
+
+    def settle_later(self, counters: Iterable[Counter], permits: Iterable[tuple[int, str]] = ()) -> None:
+        """Settle without making anybody wait: the acknowledgement rests on the commit, not on the cache."""
+        task = asyncio.create_task(self.settle(list(counters), list(permits)))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def read(self, session_ids: list[int]) -> "list[_core.SessionState | None]":
+        """What the cache holds of some sessions; None where it knows nothing. Raises CacheUnavailable."""
+        return list(await self._admitter.read(session_ids))
+
+    async def forget(self, session_ids: list[int]) -> None:
+        """Drop sessions that are over."""
+        await self._admitter.forget(session_ids)
+
+    async def ping(self) -> dict[str, str]:
+        """Server version, mode and function library version; raises CacheUnavailable."""
+        return dict(await self._admitter.ping())
+
+    async def close(self) -> None:
+        """Finish settling, then let go of the connection."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=2)
+        self._admitter.close()

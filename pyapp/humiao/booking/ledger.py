@@ -1,0 +1,238 @@
+"""The ledger: PostgreSQL decides who has. Set-based, one commit for a batch, acknowledged only after it.
+
+Every batch is one transaction: lock in the common order, decide and write, read the counters that moved. Whatever
+happens on the way, doing the batch again is safe, because each wish carries a key whose first answer is stored with
+its change (P7). So a lost connection (outcome unknown) is answered by asking again, and only when that fails within
+`patience_s` is the caller told `outcome_unknown`. A wish that makes its batch fail is found by splitting the batch.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import orjson
+import structlog
+
+from humiao.booking.models import ConfirmWish, Counter, Decision, EndWish, HoldWish, RescheduleWish
+from humiao.kit.database import DISCONNECTED, TRANSIENT, Database, DatabaseBusy
+from humiao.kit.sql import statement
+
+log = structlog.get_logger(__name__)
+Wish = TypeVar("Wish")
+
+
+class OutcomeUnknown(Exception):
+    """The database went away while a batch was under way; the same keys will tell what became of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch came to: a decision per wish, and the counters that moved, as committed."""
+
+    decisions: list[Decision]
+    counters: list[Counter]
+
+
+def claim_ids(count: int) -> list[UUID]:
+    """UUIDv7s of this millisecond (RFC 9562): ordered by time, so that the index grows at its right end."""
+    ms = time.time_ns() // 1_000_000
+    random = os.urandom(10 * count)
+    ids = []
+    for i in range(count):
+        tail = int.from_bytes(random[10 * i : 10 * i + 10], "big")
+        value = (ms << 80) | (0x7 << 76) | ((tail >> 62) & 0xFFF) << 64 | (0b10 << 62) | (tail & (2**62 - 1))
+        ids.append(UUID(int=value))
+    return ids
+
+
+class Ledger:
+    """Writes batches of claims. Holds no state of its own; every process may have one."""
+
+    def __init__(self, database: Database, *, hold_ttl_ms: int, grace_ms: int, patience_s: float = 6.0) -> None:
+        self._database = database
+        self._hold_ttl_ms = hold_ttl_ms
+        self._grace_ms = grace_ms
+        self._patience_s = patience_s
+
+    async def _persist(self, wishes: list[Wish], write: Callable[[Any, list[Wish]], Awaitable[Batch]]) -> Batch:
+        """Run `write` in a transaction until it commits, splitting a batch that one wish spoils."""
+        deadline = time.monotonic() + self._patience_s
+        pause_s, spoilt = 0.02, 0
+        while True:
+            try:
+                async with self._database.transaction() as connection:
+                    return await write(connection, wishes)
+            except TRANSIENT as error:
+                cause: Exception = error
+            except asyncpg.IntegrityConstraintViolationError as error:
+                # Another process took the same key or series between our look and our write; or this wish is at fault.
+                cause, spoilt = error, spoilt + 1
+                if spoilt >= 2 and len(wishes) > 1:
+                    middle = len(wishes) // 2
+                    first = await self._persist(wishes[:middle], write)
+                    second = await self._persist(wishes[middle:], write)
+                    return Batch(first.decisions + second.decisions, first.counters + second.counters)
+                if spoilt >= 5:
+                    log.error("a wish is refused by the schema", error=type(error).__name__)
+                    return Batch([Decision("busy") for _ in wishes], [])
+            except (DatabaseBusy, *DISCONNECTED) as error:
+                cause = error
+            if time.monotonic() + pause_s > deadline:
+                raise OutcomeUnknown from cause
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 0.5)
+
+    async def hold_many(self, wishes: list[HoldWish]) -> Batch:
+        """Hold places for a batch, all or none per wish. Codes: see sql/queries/booking/hold_many.sql."""
+        tokens = [UUID(bytes=os.urandom(16), version=4) for _ in wishes]
+        prepared = list(zip(wishes, claim_ids(len(wishes)), tokens, strict=True))
+
+        async def write(connection: Any, part: list[tuple[HoldWish, UUID, UUID]]) -> Batch:
+            asked = [wish for wish, _, _ in part]
+            people = [w.person_id for w in asked]
+            windows = [w.window_id for w in asked]
+            channels = [w.channel for w in asked]
+            stocks = [w.stock_id for w in asked]
+            await connection.execute(statement("booking/lock_for_hold"), people, windows, channels, stocks)
+            rows = await connection.fetch(
+                statement("booking/hold_many"),
+                [claim_id for _, claim_id, _ in part],
+                [token for _, _, token in part],
+                [w.caller.actor for w in asked],
+                [w.caller.account_id for w in asked],
+                people,
+                windows,
+                channels,
+                stocks,
+                [w.key for w in asked],
+                [w.body_hash for w in asked],
+                [w.caller.source for w in asked],
+                self._hold_ttl_ms,
+            )
+            places = {(w.window_id, w.channel, w.stock_id) for w in asked}
+            return Batch([_decision(row, row["retry_at"]) for row in rows], await _counters(connection, places))
+
+        return await self._persist(prepared, write)
+
+    async def confirm_many(self, wishes: list[ConfirmWish]) -> Batch:
+        """Confirm holds. Codes: see sql/queries/booking/confirm_many.sql."""
+
+        async def write(connection: Any, part: list[ConfirmWish]) -> Batch:
+            rows = await connection.fetch(
+                statement("booking/confirm_many"),
+                [w.claim_id for w in part],
+                [w.hold_token for w in part],
+                [w.caller.actor for w in part],
+                [w.caller.account_id for w in part],
+                [w.key for w in part],
+                [w.body_hash for w in part],
+                [w.caller.source for w in part],
+                self._grace_ms,
+            )
+            return await _batch_of(connection, rows)
+
+        return await self._persist(wishes, write)
+
+    async def end_many(self, wishes: list[EndWish]) -> Batch:
+        """Release holds and cancel reservations. Codes: see sql/queries/booking/end_many.sql."""
+
+        async def write(connection: Any, part: list[EndWish]) -> Batch:
+            rows = await connection.fetch(
+                statement("booking/end_many"),
+                [w.claim_id for w in part],
+                [w.hold_token for w in part],
+                [w.operation for w in part],
+                [w.caller.actor for w in part],
+                [w.caller.account_id for w in part],
+                [w.key for w in part],
+                [w.body_hash for w in part],
+                [w.caller.source for w in part],
+                [w.reason for w in part],
+            )
+            return await _batch_of(connection, rows)
+
+        return await self._persist(wishes, write)
+
+    async def reschedule(self, wish: RescheduleWish) -> Batch:
+        """Move one reservation to another window. Codes: see sql/queries/booking/reschedule.sql."""
+
+        async def write(connection: Any, part: list[RescheduleWish]) -> Batch:
+            (w,) = part
+            await connection.execute(
+                statement("booking/lock_for_reschedule"), w.claim_id, w.window_id, w.channel, w.stock_id
+            )
+            row = await connection.fetchrow(
+                statement("booking/reschedule"),
+                w.claim_id,
+                w.window_id,
+                w.channel,
+                w.stock_id,
+                w.caller.actor,
+                w.caller.account_id,
+                w.key,
+                w.body_hash,
+                w.caller.source,
+            )
+            places = {(w.window_id, w.channel, w.stock_id)}
+            if row["old_window_id"] is not None:
+                places.add((row["old_window_id"], row["old_channel"], row["old_stock_id"]))
+            return Batch([_decision(row, row["retry_at"])], await _counters(connection, places))
+
+        return await self._persist([wish], write)
+
+    async def expire_due(self, *, at_most: int) -> tuple[int, list[Counter]]:
+        """Expire holds past their deadline and grace, by the database's clock; returns how many, and the counters."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(statement("booking/expire_due"), self._grace_ms, at_most)
+            places = {(row["window_id"], row["channel"], row["stock_id"]) for row in rows}
+            return len(rows), await _counters(connection, places)
+
+    async def find_answers(self, keys: list[tuple[str, str]]) -> list[tuple[str, bytes, Any] | None]:
+        """For each (actor, key): the operation, body hash and first answer stored with its change, or None."""
+        async with self._database.read() as connection:
+            rows = await connection.fetch(
+                statement("booking/find_answers"), [actor for actor, _ in keys], [key for _, key in keys]
+            )
+        found: list[tuple[str, bytes, Any] | None] = [None] * len(keys)
+        for row in rows:
+            found[row["n"] - 1] = (row["operation"], bytes(row["body_hash"]), orjson.loads(row["answer"]))
+        return found
+
+    async def session_of_window(self, window_id: int) -> int | None:
+        """The clinic session a window belongs to; it never changes."""
+        async with self._database.read() as connection:
+            found: int | None = await connection.fetchval(statement("booking/session_of_window"), window_id)
+        return found
+
+
+def _decision(row: Any, retry_at: datetime | None = None, places: tuple[tuple[int, str, int], ...] = ()) -> Decision:
+    answer = row["answer"]
+    return Decision(row["code"], orjson.loads(answer) if answer is not None else None, retry_at, places)
+
+
+async def _batch_of(connection: Any, rows: list[Any]) -> Batch:
+    places = {
+        (row["window_id"], row["channel"], row["stock_id"])
+        for row in rows
+        if row["window_id"] is not None and row["answer"] is not None
+    }
+    return Batch([_decision(row) for row in rows], await _counters(connection, places))
+
+
+async def _counters(connection: Any, places: set[tuple[int, str, int]]) -> list[Counter]:
+    if not places:
+        return []
+    ordered = sorted(places)
+    rows = await connection.fetch(
+        statement("booking/read_counters"),
+        [window for window, _, _ in ordered],
+        [channel for _, channel, _ in ordered],
+        [stock for _, _, stock in ordered],
+    )
+    return [Counter(row["session_id"], row["field"], row["version"], row["free"]) for row in rows]

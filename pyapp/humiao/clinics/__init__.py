@@ -1,0 +1,1 @@
+"""Clinics: where vaccination happens, and how to find one."""

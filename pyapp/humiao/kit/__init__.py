@@ -1,0 +1,1 @@
+"""Domain-free helpers: database, statements, problems, sealing, masking, web edge."""

@@ -1,0 +1,237 @@
+"""The HTTP edge: strict models, the idempotency key, problem+json, limits on what comes in.
+
+`Edge` is ASGI middleware that refuses by header before anything is parsed: bodies over the limit, other content types.
+`install_handlers` turns every exception of the framework into a problem with a stable code; nothing leaves as a trace.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from humiao.errors import CITY_ZONE, Problem, Refusal, problem_body
+from humiao.kit.database import DISCONNECTED, DatabaseBusy
+
+log = structlog.get_logger(__name__)
+KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+def _plain(text: str) -> str:
+    """Refuse control characters, lone surrogates and bidirectional overrides; trim the ends."""
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Cf", "Co") for c in text):
+        raise ValueError("不能包含控制字符")
+    return text.strip()
+
+
+PlainText = Annotated[str, AfterValidator(_plain)]
+DatabaseId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+def _city_time(value: datetime) -> str:
+    return value.astimezone(CITY_ZONE).isoformat()
+
+
+CityTime = Annotated[datetime, PlainSerializer(_city_time, return_type=str)]
+
+
+def _offset_bearing(value: Any) -> Any:
+    if isinstance(value, str) and not re.search(r"(Z|[+-]\d\d:\d\d)$", value):
+        raise ValueError("时间必须带时区，例如 2026-11-24T09:00:00+08:00")
+    return value
+
+
+InputTime = Annotated[datetime, BeforeValidator(_offset_bearing)]
+
+
+class StrictModel(BaseModel):
+    """What comes in: unknown members are refused, numbers are not guessed from text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """What goes out: only the members that are declared."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def idempotency_key(key: Annotated[str | None, Header(alias="Idempotency-Key")] = None) -> str:
+    """Read the client's key of a change; raises Problem where it is missing or malformed."""
+    if key is None:
+        raise Problem("key_missing")
+    if not KEY_PATTERN.fullmatch(key):
+        raise Problem("key_malformed")
+    return key
+
+
+def body_hash(operation: str, body: Mapping[str, Any]) -> bytes:
+    """SHA-256 of an operation and its canonical body: tells a retry from another request with the same key."""
+    return hashlib.sha256(
+        operation.encode() + b"\x00" + orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
+    ).digest()
+
+
+def problem_response(refusal: Refusal) -> Response:
+    """Render a refusal as problem+json; `Retry-After` where a time is known."""
+    status, body = problem_body(refusal)
+    headers = {"Cache-Control": "no-store"}
+    if refusal.retry_at is not None and status in (409, 429, 503):
+        wait_s = (refusal.retry_at - datetime.now(UTC)).total_seconds()
+        headers["Retry-After"] = str(max(1, int(wait_s + 0.999)))
+    elif status == 503:
+        headers["Retry-After"] = "2"
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
+
+
+# pydantic's error types told to people; anything else is "格式不正确".
+MESSAGES = {
+    "missing": "必填",
+    "extra_forbidden": "不支持的字段",
+    "string_too_short": "内容太短",
+    "string_too_long": "内容太长",
+    "string_pattern_mismatch": "格式不正确",
+    "string_type": "应为文本",
+    "int_type": "应为整数",
+    "int_parsing": "应为整数",
+    "greater_than_equal": "数值太小",
+    "less_than_equal": "数值太大",
+    "date_from_datetime_parsing": "日期格式应为 YYYY-MM-DD",
+    "date_parsing": "日期格式应为 YYYY-MM-DD",
+    "uuid_parsing": "编号格式不正确",
+    "literal_error": "不在可选范围内",
+    "enum": "不在可选范围内",
+}
+
+
+def _field_errors(errors: list[Any]) -> list[dict[str, str]]:
+    told = []
+    for error in errors:
+        path = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path", "header"))
+        if error["type"] == "value_error":
+            message = str(error["ctx"]["error"])
+        else:
+            message = MESSAGES.get(error["type"], "格式不正确")
+        told.append({"field": path, "code": error["type"], "message": message})
+    return told
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Answer every exception as a problem with a stable code."""
+
+    async def on_problem(_: Request, problem: Exception) -> Response:
+        assert isinstance(problem, Problem)
+        return problem_response(problem.refusal)
+
+    async def on_invalid(request: Request, invalid: Exception) -> Response:
+        assert isinstance(invalid, RequestValidationError)
+        errors = list(invalid.errors())
+        if any(error["type"] == "json_invalid" for error in errors):
+            return problem_response(Refusal("malformed_json"))
+        path_errors = [error for error in errors if error["loc"] and error["loc"][0] == "path"]
+        if path_errors and len(path_errors) == len(errors):
+            # an id that cannot exist is an id that does not exist
+            return problem_response(Refusal("not_found"))
+        return problem_response(Refusal("invalid_input", extra={"errors": _field_errors(errors)}))
+
+    async def on_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = {
+            400: "malformed_json",
+            404: "not_found",
+            405: "method_not_allowed",
+            413: "body_too_large",
+        }.get(error.status_code, "not_found" if error.status_code < 500 else "internal")
+        response = problem_response(Refusal(code))
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        return response
+
+    async def on_away(_: Request, error: Exception) -> Response:
+        log.warning("database away", error=type(error).__name__)
+        return problem_response(Refusal("busy"))
+
+    async def on_bad_utf8(_: Request, error: Exception) -> Response:
+        return problem_response(Refusal("bad_utf8"))
+
+    async def on_bug(request: Request, error: Exception) -> Response:
+        log.error("unexpected", route=request.scope.get("path"), error=type(error).__name__, exc_info=error)
+        return problem_response(Refusal("internal"))
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(UnicodeDecodeError, on_bad_utf8)
+    for away in (DatabaseBusy, *DISCONNECTED):
+        app.add_exception_handler(away, on_away)
+    app.add_exception_handler(Exception, on_bug)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class Edge:
+    """Refuse by header what need not be parsed, and stop a body that grows past the limit."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+        self._app = app
+        self._max = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check, then pass on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
+        refusal = None
+        if not length.isdigit() or int(length) > self._max:
+            refusal = "body_too_large"
+        elif scope["method"] in ("POST", "PUT", "PATCH") and (length != b"0" or b"transfer-encoding" in headers):
+            content_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+            if content_type != b"application/json":
+                refusal = "wrong_content_type"
+        if refusal:
+            await problem_response(Refusal(refusal))(scope, receive, send)
+            return
+        seen, started = 0, False
+        body = bytearray()
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            if message["type"] == "http.request":
+                chunk = message.get("body", b"")
+                seen += len(chunk)
+                body.extend(chunk)
+                if seen > self._max:
+                    raise _TooLarge
+                if not message.get("more_body"):
+                    body.decode("utf-8")  # raises here, where it can be told from a bad JSON document
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, limited, noted)
+        except (_TooLarge, UnicodeDecodeError) as error:
+            if started:
+                raise
+            code = "body_too_large" if isinstance(error, _TooLarge) else "bad_utf8"
+            await problem_response(Refusal(code))(scope, receive, send)

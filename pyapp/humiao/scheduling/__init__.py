@@ -1,0 +1,1 @@
+"""Clinic sessions, windows, channel quotas and stock: publishing and editing them."""

@@ -1,0 +1,1 @@
+"""Background loops: expire holds, send messages, keep the cache true."""
