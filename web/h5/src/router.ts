@@ -1,0 +1,48 @@
+/**
+ * The pages.
+ *
+ * Addresses live behind the hash: the parts that name a reservation or a clinic never reach an access log, and any
+ * static server can serve the page.
+ */
+import { createRouter, createWebHashHistory, type RouteLocationRaw } from 'vue-router'
+
+import { logins } from './api'
+import HomePage from './pages/home/HomePage.vue'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Asks for a login first, and comes back after it. */
+    login?: boolean
+  }
+}
+
+export const router = createRouter({
+  history: createWebHashHistory('/h5/'),
+  routes: [
+    { path: '/', name: 'home', component: HomePage },
+    { path: '/login', name: 'login', component: () => import('./pages/auth/LoginPage.vue') },
+    { path: '/people', name: 'people', meta: { login: true }, component: () => import('./pages/residents/PeoplePage.vue') },
+    { path: '/people/new', name: 'new-person', meta: { login: true }, component: () => import('./pages/residents/NewPersonPage.vue') },
+    { path: '/vaccines', name: 'vaccines', component: () => import('./pages/vaccines/VaccinesPage.vue') },
+    { path: '/clinics', name: 'clinics', component: () => import('./pages/clinics/ClinicsPage.vue') },
+    { path: '/clinics/:clinicId(\\d+)', name: 'clinic', props: true, component: () => import('./pages/clinics/ClinicPage.vue') },
+    { path: '/clinics/:clinicId(\\d+)/windows', name: 'windows', props: true, component: () => import('./pages/booking/WindowsPage.vue') },
+    { path: '/clinics/:clinicId(\\d+)/book', name: 'book', props: true, meta: { login: true }, component: () => import('./pages/booking/BookPage.vue') },
+    { path: '/holds/:holdId', name: 'hold', props: true, meta: { login: true }, component: () => import('./pages/booking/HoldPage.vue') },
+    { path: '/reservations', name: 'reservations', meta: { login: true }, component: () => import('./pages/reservations/ReservationsPage.vue') },
+    { path: '/reservations/:reservationId', name: 'reservation', props: true, meta: { login: true }, component: () => import('./pages/reservations/ReservationPage.vue') },
+    { path: '/reservations/:reservationId/booked', name: 'booked', props: true, meta: { login: true }, component: () => import('./pages/booking/BookedPage.vue') },
+    { path: '/reservations/:reservationId/reschedule', name: 'reschedule', props: true, meta: { login: true }, component: () => import('./pages/reservations/ReschedulePage.vue') },
+    { path: '/:rest(.*)*', name: 'nowhere', component: () => import('./pages/NowherePage.vue') },
+  ],
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+})
+
+router.beforeEach((to): RouteLocationRaw | true =>
+  to.meta.login && !logins.current() ? { name: 'login', query: { next: to.fullPath } } : true,
+)
+
+/** Where to go after a login: a path inside this app, never another site. */
+export function safeNext(next: unknown): string {
+  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : '/'
+}
