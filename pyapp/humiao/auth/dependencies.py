@@ -1,0 +1,67 @@
+"""Who is asking, as FastAPI dependencies. Each raises Problem `not_logged_in` or `token_expired` (401)."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from humiao.auth.service import AuthService
+from humiao.auth.tokens import Resident, Staff, Tokens
+from humiao.errors import Problem, Refusal, unwrap
+
+_bearer = HTTPBearer(auto_error=False, description="登录后得到的 access_token")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def _token(credentials: Credentials) -> str:
+    if credentials is None:
+        raise Problem("not_logged_in")
+    return credentials.credentials
+
+
+BearerToken = Annotated[str, Depends(_token)]
+
+
+def _tokens(request: Request) -> Tokens:
+    tokens: Tokens = request.app.state.tokens
+    return tokens
+
+
+def auth_service(request: Request) -> AuthService:
+    """Return the service that the composition root made."""
+    service: AuthService = request.app.state.services.auth
+    return service
+
+
+async def current_resident_fast(request: Request, token: BearerToken) -> Resident:
+    """The resident by token alone, for the booking path: the ledger checks the account where it decides."""
+    return unwrap(_tokens(request).read_resident(token))
+
+
+async def current_resident(
+    resident: Annotated[Resident, Depends(current_resident_fast)],
+    service: Annotated[AuthService, Depends(auth_service)],
+) -> Resident:
+    """The resident by token and a login session that still counts."""
+    return unwrap(await service.check_resident(resident))
+
+
+async def current_staff(
+    request: Request, token: BearerToken, service: Annotated[AuthService, Depends(auth_service)]
+) -> Staff:
+    """The member of staff by token and a login session that still counts; role and place are fresh."""
+    return unwrap(await service.check_staff(unwrap(_tokens(request).read_staff(token))))
+
+
+async def login_session(request: Request, token: BearerToken) -> UUID:
+    """The login session of a token, a resident's or a member of staff's."""
+    tokens = _tokens(request)
+    resident = tokens.read_resident(token)
+    if not isinstance(resident, Refusal):
+        return resident.login_session_id
+    staff = tokens.read_staff(token)
+    if not isinstance(staff, Refusal):
+        return staff.login_session_id
+    # an expired token of either kind is told as expired, anything else as not logged in
+    raise Problem("token_expired" if "token_expired" in (resident.code, staff.code) else "not_logged_in")
