@@ -92,6 +92,5 @@ def _by_dictionary(text: str) -> list[Pinyin]:
 
 def _runs(text: str) -> list[tuple[str, bool]]:
     return [
-        ("".join(signs), chinese)
-        for chinese, signs in groupby(text, key=lambda sign: "\u4e00" <= sign <= "\u9fff")
+        ("".join(signs), chinese) for chinese, signs in groupby(text, key=lambda sign: "\u4e00" <= sign <= "\u9fff")
     ]

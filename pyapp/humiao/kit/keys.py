@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,3 +48,24 @@ def load_keys(path: Path) -> Keys:
     if len(keys.data_key) != 16 or len(keys.index_key) < 32 or not keys.token_keys:
         raise KeysUnusable(f"{path}: a key is missing or has the wrong length")
     return keys
+
+
+def make_keys(path: Path) -> Keys:
+    """Read the key file, making a new one (0600) where there is none; an existing file is never replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = {
+        "data_key": base64.b64encode(os.urandom(16)).decode(),
+        "index_key": base64.b64encode(os.urandom(32)).decode(),
+        "token_keys": [{"kid": os.urandom(4).hex(), "secret": base64.b64encode(os.urandom(32)).decode()}],
+    }
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(fresh, file)
+    try:
+        os.link(draft, path)  # fails where a file is: the first maker wins
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return load_keys(path)

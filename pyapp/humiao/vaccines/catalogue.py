@@ -197,8 +197,7 @@ def _vaccine(read: "EntryReader") -> Vaccine:
             if field in read.fields:
                 raise CatalogueError(read.entry, f"{field} stands both beside and inside eligibility")
         eligibility = tuple(
-            _eligibility(EntryReader(rule, f"{read.entry}.eligibility[{n}]"))
-            for n, rule in enumerate(rules, start=1)
+            _eligibility(EntryReader(rule, f"{read.entry}.eligibility[{n}]")) for n, rule in enumerate(rules, start=1)
         )
     return Vaccine(
         code=code,

@@ -1,0 +1,103 @@
+"""The resident's booking routes: hold, confirm, release; reservations: list, show, reschedule, cancel."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from humiao.auth.dependencies import current_resident, current_resident_fast
+from humiao.auth.tokens import Resident
+from humiao.booking.schemas import (
+    CancelRequest,
+    ConfirmRequest,
+    HoldAnswer,
+    HoldRequest,
+    ReleaseAnswer,
+    ReleaseRequest,
+    RescheduleRequest,
+    Reservation,
+    ReservationPage,
+)
+from humiao.booking.service import BookingService
+from humiao.errors import unwrap
+from humiao.kit.problem_schema import problems
+from humiao.kit.web import idempotency_key
+
+router = APIRouter(prefix="/api/v1/resident", tags=["booking"])
+
+
+def service(request: Request) -> BookingService:
+    """The service wired in main.py."""
+    found: BookingService = request.app.state.services.booking
+    return found
+
+
+Service = Annotated[BookingService, Depends(service)]
+Me = Annotated[Resident, Depends(current_resident)]
+MeFast = Annotated[Resident, Depends(current_resident_fast)]
+Key = Annotated[str, Depends(idempotency_key)]
+
+
+@router.post("/holds", status_code=201, response_model=HoldAnswer, responses=problems(400, 401, 404, 409, 422, 503))
+async def hold(body: HoldRequest, me: MeFast, key: Key, booking: Service) -> Any:
+    """占号: hold a place for a person; answered only after it is committed."""
+    return unwrap(await booking.hold(me, body, key))
+
+
+@router.get("/holds/{hold_id}", response_model=Reservation, responses=problems(401, 404))
+async def show_hold(hold_id: UUID, me: Me, booking: Service) -> Any:
+    """State of a hold and of what became of it."""
+    return unwrap(await booking.show(me, hold_id, missing="unknown_hold"))
+
+
+@router.post(
+    "/holds/{hold_id}/confirm", response_model=Reservation, responses=problems(400, 401, 403, 404, 409, 422, 503)
+)
+async def confirm(hold_id: UUID, body: ConfirmRequest, me: Me, key: Key, booking: Service) -> Any:
+    """确认预约: turn a hold into a reservation."""
+    return unwrap(await booking.confirm(me, hold_id, body, key))
+
+
+@router.post(
+    "/holds/{hold_id}/release", response_model=ReleaseAnswer, responses=problems(400, 401, 403, 404, 409, 422, 503)
+)
+async def release(hold_id: UUID, body: ReleaseRequest, me: Me, key: Key, booking: Service) -> Any:
+    """放弃占号: give a held place back."""
+    return unwrap(await booking.release(me, hold_id, body, key))
+
+
+@router.get("/reservations", response_model=ReservationPage, responses=problems(401))
+async def reservations(
+    me: Me,
+    booking: Service,
+    state: Annotated[str, Query(pattern="^(live|ended)$")] = "live",
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
+) -> Any:
+    """我的预约: live ones (with holds) or ended ones, newest first."""
+    return unwrap(await booking.list(me, state=state, cursor=cursor))
+
+
+@router.get("/reservations/{reservation_id}", response_model=Reservation, responses=problems(401, 404))
+async def show(reservation_id: UUID, me: Me, booking: Service) -> Any:
+    """One reservation."""
+    return unwrap(await booking.show(me, reservation_id, missing="unknown_reservation"))
+
+
+@router.post(
+    "/reservations/{reservation_id}/reschedule",
+    response_model=Reservation,
+    responses=problems(400, 401, 404, 409, 422, 503),
+)
+async def reschedule(reservation_id: UUID, body: RescheduleRequest, me: Me, key: Key, booking: Service) -> Any:
+    """改期: the new place is taken and the old one given back in one step, or nothing happens."""
+    return unwrap(await booking.reschedule(me, reservation_id, body, key))
+
+
+@router.post(
+    "/reservations/{reservation_id}/cancel",
+    response_model=Reservation,
+    responses=problems(400, 401, 404, 409, 422, 503),
+)
+async def cancel(reservation_id: UUID, body: CancelRequest, me: Me, key: Key, booking: Service) -> Any:
+    """取消预约: before its window begins."""
+    return unwrap(await booking.cancel(me, reservation_id, body, key))

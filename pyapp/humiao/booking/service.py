@@ -1,0 +1,142 @@
+"""Use cases of residents' booking: wishes for the engine, and reservations as their owner sees them."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from humiao.auth.tokens import Resident
+from humiao.booking.engine import BookingEngine, Result
+from humiao.booking.models import Caller, ConfirmWish, EndWish, HoldWish, RescheduleWish
+from humiao.booking.schemas import CancelRequest, ConfirmRequest, HoldRequest, ReleaseRequest, RescheduleRequest
+from humiao.errors import Refusal
+from humiao.kit.crypto import Vault
+from humiao.kit.database import Database
+from humiao.kit.masking import mask_name
+from humiao.kit.sql import statement
+from humiao.kit.web import body_hash
+
+PAGE = 50
+STATE_LABELS = {
+    "held": "待确认",
+    "confirmed": "已预约",
+    "released": "已放弃",
+    "expired": "占号已过期",
+    "cancelled": "已取消",
+    "checked_in": "已签到",
+    "fulfilled": "已接种",
+    "no_show": "未到",
+}
+
+
+class BookingService:
+    """What a resident may do with places. Ownership is asked inside every statement."""
+
+    def __init__(self, engine: BookingEngine, database: Database, vault: Vault, *, channel: str = "h5") -> None:
+        self._engine = engine
+        self._database = database
+        self._vault = vault
+        self._channel = channel
+
+    def _caller(self, me: Resident) -> Caller:
+        return Caller(me.actor, me.account_id, self._channel)
+
+    async def hold(self, me: Resident, body: HoldRequest, key: str) -> Result:
+        """Hold a place for one of the caller's people."""
+        digest = body_hash("hold", body.model_dump())
+        return await self._engine.hold(
+            HoldWish(self._caller(me), body.person_id, body.window_id, self._channel, body.stock_id, key, digest)
+        )
+
+    async def confirm(self, me: Resident, hold_id: UUID, body: ConfirmRequest, key: str) -> Any:
+        """Confirm a hold; the reservation, or a refusal."""
+        digest = body_hash("confirm", {"hold": str(hold_id)} | body.model_dump())
+        result = await self._engine.confirm(ConfirmWish(self._caller(me), hold_id, body.hold_token, key, digest))
+        return await self._shown(me, hold_id, result, "unknown_hold")
+
+    async def release(self, me: Resident, hold_id: UUID, body: ReleaseRequest, key: str) -> Result:
+        """Give a held place back."""
+        digest = body_hash("release", {"hold": str(hold_id)} | body.model_dump())
+        return await self._engine.end(EndWish(self._caller(me), "release", hold_id, body.hold_token, None, key, digest))
+
+    async def cancel(self, me: Resident, reservation_id: UUID, body: CancelRequest, key: str) -> Any:
+        """Cancel a reservation before its window begins."""
+        digest = body_hash("cancel", {"reservation": str(reservation_id)} | body.model_dump())
+        result = await self._engine.end(
+            EndWish(self._caller(me), "cancel", reservation_id, None, body.reason, key, digest)
+        )
+        return await self._shown(me, reservation_id, result, "unknown_reservation")
+
+    async def reschedule(self, me: Resident, reservation_id: UUID, body: RescheduleRequest, key: str) -> Any:
+        """Move a reservation to another window of the same vaccine."""
+        digest = body_hash("reschedule", {"reservation": str(reservation_id)} | body.model_dump())
+        result = await self._engine.reschedule(
+            RescheduleWish(self._caller(me), reservation_id, body.window_id, self._channel, body.stock_id, key, digest)
+        )
+        return await self._shown(me, reservation_id, result, "unknown_reservation")
+
+    async def _shown(self, me: Resident, claim_id: UUID, result: Result, missing: str) -> Any:
+        return result if isinstance(result, Refusal) else await self.show(me, claim_id, missing=missing)
+
+    async def show(self, me: Resident, claim_id: UUID, *, missing: str) -> dict[str, Any] | Refusal:
+        """One claim of the caller's people; somebody else's does not exist."""
+        async with self._database.read() as connection:
+            row = await connection.fetchrow(statement("booking/show_claim"), me.account_id, claim_id)
+        return Refusal(missing) if row is None else self._reservation(row)
+
+    async def list(self, me: Resident, *, state: str, cursor: str | None) -> dict[str, Any] | Refusal:
+        """A page of claims of the caller's people, newest first."""
+        after: tuple[datetime | None, UUID | None] = (None, None)
+        if cursor is not None:
+            try:
+                at, claim_id = base64.urlsafe_b64decode(cursor).decode().split("|")
+                after = (datetime.fromisoformat(at), UUID(claim_id))
+            except (ValueError, binascii.Error):
+                return Refusal(
+                    "invalid_input",
+                    extra={"errors": [{"field": "cursor", "code": "malformed", "message": "翻页标记不正确"}]},
+                )
+        async with self._database.read() as connection:
+            rows = await connection.fetch(
+                statement("booking/list_claims"), me.account_id, state == "live", *after, PAGE + 1
+            )
+        following = None
+        if len(rows) > PAGE:
+            last = rows[PAGE - 1]
+            following = base64.urlsafe_b64encode(f"{last['held_at'].isoformat()}|{last['claim_id']}".encode()).decode()
+        return {"items": [self._reservation(row) for row in rows[:PAGE]], "next_cursor": following}
+
+    def _reservation(self, row: Any) -> dict[str, Any]:
+        name = self._vault.open(bytes(row["name_sealed"]), row=row["person_id"], field="name")
+        before = row["now"] < row["starts_at"]
+        return {
+            "reservation_id": row["claim_id"],
+            "state": row["state"],
+            "state_label": STATE_LABELS[row["state"]],
+            "person": {"person_id": row["person_id"], "name_masked": mask_name(name)},
+            "clinic": {
+                "clinic_id": row["clinic_id"],
+                "name": row["clinic_name"],
+                "address": row["clinic_address"],
+                "phone": row["clinic_phone"],
+            },
+            "vaccine": {"vaccine_code": row["vaccine_code"], "name": row["vaccine_name"]},
+            "product": {
+                "product_id": row["product_id"],
+                "name": row["product_name"],
+                "price_fen": row["price_fen"],
+            },
+            "stock_id": row["stock_id"],
+            "window": {
+                "window_id": row["window_id"],
+                "session_id": row["session_id"],
+                "starts_at": row["starts_at"],
+                "ends_at": row["ends_at"],
+            },
+            "held_until": row["held_until"] if row["state"] == "held" else None,
+            "hold_token": row["hold_token"] if row["state"] == "held" else None,
+            "confirmed_at": row["confirmed_at"],
+            "can_cancel": row["state"] == "confirmed" and before,
+            "can_reschedule": row["state"] == "confirmed" and before,
+        }

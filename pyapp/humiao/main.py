@@ -1,0 +1,141 @@
+"""The composition root: settings in, application out. The only place that wires."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from humiao import __name__ as package
+from humiao.api import ROUTERS
+from humiao.auth.service import AuthService
+from humiao.auth.tokens import Tokens
+from humiao.booking.cache import Gatekeeper
+from humiao.booking.engine import BookingEngine
+from humiao.booking.ledger import Ledger
+from humiao.booking.service import BookingService
+from humiao.clinics.service import ClinicsService
+from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
+from humiao.kit.keys import load_keys
+from humiao.kit.logs import configure_logs
+from humiao.kit.web import Edge, install_handlers
+from humiao.residents.service import ResidentsService
+from humiao.scheduling.service import SchedulingService
+from humiao.settings import Settings
+from humiao.vaccines.service import VaccinesService
+
+H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases, by domain, as routers find them."""
+
+    auth: AuthService
+    residents: ResidentsService
+    vaccines: VaccinesService
+    clinics: ClinicsService
+    booking: BookingService
+    scheduling: SchedulingService
+
+
+class UnsetAddress(Exception):
+    """A process was started without the address of its database or cache."""
+
+
+def addresses(settings: Settings) -> tuple[str, str]:
+    """The database and cache addresses; raises UnsetAddress where one is missing."""
+    if not settings.database_url or not settings.redis_url:
+        raise UnsetAddress("HUMIAO_DATABASE_URL and HUMIAO_REDIS_URL must be set (`humiao up` sets them)")
+    return settings.database_url, settings.redis_url
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the API. Connections are opened when the application starts and closed when it stops."""
+    settings = settings or Settings()
+    database_url, redis_url = addresses(settings)
+    configure_logs(settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        keys = load_keys(settings.keys_path)
+        vault, tokens = keys.vault(), Tokens(keys.token_keys, ttl_s=settings.access_token_ttl_s)
+        database = await Database.connect(database_url, connections=settings.database_connections)
+        ledger_database = await Database.connect(
+            database_url, connections=settings.ledger_connections, generic_plans=True
+        )
+        ledger = Ledger(ledger_database, hold_ttl_ms=settings.hold_ttl_s * 1000, grace_ms=settings.hold_grace_s * 1000)
+        gatekeeper = Gatekeeper(redis_url, database, permit_ttl_ms=settings.permit_ttl_ms)
+        engine = BookingEngine(
+            ledger,
+            gatekeeper,
+            batch_max=settings.ledger_batch_max,
+            slow_path_limit=settings.slow_path_limit,
+        )
+        app.state.tokens, app.state.database, app.state.gatekeeper = tokens, database, gatekeeper
+        app.state.services = Services(
+            auth=AuthService(
+                database,
+                vault,
+                tokens,
+                otp_ttl_s=settings.otp_ttl_s,
+                otp_tries=settings.otp_tries,
+                refresh_ttl_s=settings.refresh_ttl_s,
+            ),
+            residents=ResidentsService(database, vault),
+            vaccines=VaccinesService(database),
+            clinics=ClinicsService(database),
+            booking=BookingService(engine, database, vault),
+            scheduling=SchedulingService(database, engine),
+        )
+        yield
+        await engine.drain()
+        await gatekeeper.close()
+        await ledger_database.close()
+        await database.close()
+
+    app = FastAPI(
+        title="沪苗 Humiao",
+        version="0.1.0",
+        description="Registration, booking and public services for immunization. Errors are RFC 9457 problems.",
+        lifespan=lifespan,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    _add_operations(app)
+    install_handlers(app)
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes)
+    return app
+
+
+def _add_operations(app: FastAPI) -> None:
+    """Health for those who run it, and the pages for those who use it."""
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        return Response(orjson.dumps({"status": "ok", "package": package}), media_type="application/json")
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        """Ready means PostgreSQL answers; a cache that is away slows sales and is reported, not fatal."""
+        try:
+            async with app.state.database.read() as connection:
+                await connection.fetchval("SELECT 1")
+        except (DatabaseBusy, *DISCONNECTED):
+            return Response(b'{"status":"database away"}', 503, media_type="application/json")
+        try:
+            cache = await app.state.gatekeeper.ping()
+        except ConnectionError:
+            cache = {"status": "away"}
+        return Response(orjson.dumps({"status": "ready", "cache": cache}), media_type="application/json")
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> RedirectResponse:
+        return RedirectResponse("/h5/")
+
+    if H5_DIST.is_dir():
+        app.mount("/h5", StaticFiles(directory=H5_DIST, html=True), name="h5")

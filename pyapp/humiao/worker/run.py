@@ -1,0 +1,103 @@
+"""The worker process: one leader at a time does the work that has no caller.
+
+Leadership is a PostgreSQL session lock: it ends with the connection, so a dead leader is replaced within a second.
+Each loop does a bounded piece, then waits; an error is logged and the loop goes on. Deadlines are the database's.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import structlog
+
+from humiao.booking.cache import Gatekeeper
+from humiao.booking.ledger import Ledger
+from humiao.kit.database import Database
+from humiao.kit.keys import load_keys
+from humiao.kit.logs import configure_logs
+from humiao.main import addresses
+from humiao.messaging.gateway import FileGateway
+from humiao.messaging.outbox import OutboxSender
+from humiao.settings import Settings
+from humiao.worker.tasks import Housekeeper, Reconciler, expire_holds
+
+log = structlog.get_logger(__name__)
+LEADER_LOCK = 4_821_008
+
+
+async def _lead(dsn: str) -> asyncpg.Connection:
+    """Wait until this process is the leader; the lock lives as long as the connection returned."""
+    while True:
+        with contextlib.suppress(OSError, asyncpg.PostgresError):
+            connection = await asyncpg.connect(dsn, server_settings={"application_name": "humiao-leader"})
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+                return connection
+            await connection.close()
+        await asyncio.sleep(1)
+
+
+async def _every(pause_s: float, name: str, work: Callable[[], Awaitable[int]]) -> None:
+    """Do `work` again and again; a full piece is followed at once by the next."""
+    while True:
+        try:
+            more = await work()
+        except Exception as error:  # a loop outlives any one failure; what failed is tried again
+            log.warning("worker loop failed", loop=name, error=type(error).__name__, detail=str(error)[:200])
+            more = 0
+        await asyncio.sleep(0 if more else pause_s)
+
+
+async def _watch(leader: asyncpg.Connection) -> None:
+    """Return when leadership is lost: the connection that holds the lock no longer answers."""
+    while True:
+        try:
+            await leader.fetchval("SELECT 1", timeout=5)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return
+        await asyncio.sleep(1)
+
+
+async def main(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT."""
+    configure_logs(settings.log_level)
+    database_url, redis_url = addresses(settings)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    serving = asyncio.create_task(_serve(settings, database_url, redis_url))
+    await asyncio.wait([serving, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
+    vault = load_keys(settings.keys_path).vault()
+    while True:
+        leader = await _lead(database_url)
+        log.info("leading")
+        database = await Database.connect(database_url, connections=4)
+        gatekeeper = Gatekeeper(redis_url, database, permit_ttl_ms=settings.permit_ttl_ms)
+        ledger = Ledger(database, hold_ttl_ms=settings.hold_ttl_s * 1000, grace_ms=settings.hold_grace_s * 1000)
+        sender = OutboxSender(database, vault, FileGateway(settings.sms_path))
+        reconciler, housekeeper = Reconciler(database, gatekeeper), Housekeeper(database)
+        loops = [
+            _every(1.0, "expire", lambda ledger=ledger, keeper=gatekeeper: expire_holds(ledger, keeper)),  # type: ignore[misc]
+            _every(0.3, "outbox", lambda sender=sender: sender.send_due(50)),  # type: ignore[misc]
+            _every(2.0, "reconcile", reconciler.step),
+            _every(3600.0, "housekeeping", housekeeper.step),
+        ]
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        try:
+            await _watch(leader)
+            log.warning("leadership lost")
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await gatekeeper.close()
+            await database.close()
+            with contextlib.suppress(Exception):
+                await leader.close(timeout=2)

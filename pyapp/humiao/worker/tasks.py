@@ -1,0 +1,88 @@
+"""What the worker does: expire holds, compare the cache with PostgreSQL and mend it, sweep what has had its day."""
+
+from collections.abc import Iterator
+
+import structlog
+
+from humiao import _core
+from humiao.booking.cache import Gatekeeper
+from humiao.booking.ledger import Ledger
+from humiao.kit.database import Database
+from humiao.kit.sql import statement
+
+log = structlog.get_logger(__name__)
+EXPIRE_AT_ONCE = 500
+RECONCILE_AT_ONCE = 100
+
+
+async def expire_holds(ledger: Ledger, gatekeeper: Gatekeeper) -> int:
+    """Expire what is due and give the places back to the cache; returns how many when there may be more."""
+    ended, counters = await ledger.expire_due(at_most=EXPIRE_AT_ONCE)
+    if counters:
+        await gatekeeper.settle(counters)
+    return ended if ended == EXPIRE_AT_ONCE else 0
+
+
+def _fields(state: _core.SessionState) -> Iterator[tuple[str, int, int]]:
+    """(field, version, free) of every counter of a session as the cache holds it."""
+    for window_id, version, free, _ in state.windows:
+        yield f"w:{window_id}", version, free
+    for window_id, channel, version, free, _ in state.quotas:
+        yield f"q:{window_id}:{channel}", version, free
+    for stock_id, version, free, _, _ in state.stocks:
+        yield f"v:{stock_id}", version, free
+
+
+class Reconciler:
+    """Walks over all bookable sessions, a hundred at a step, and loads those where the cache differs or knows nothing.
+
+    A counter that is newer in PostgreSQL is a settlement under way or lost; one that is newer in the cache, or equal in
+    version and not in number, is a lie. All are mended the same way: load.
+    """
+
+    def __init__(self, database: Database, gatekeeper: Gatekeeper) -> None:
+        self._database = database
+        self._gatekeeper = gatekeeper
+        self._after = 0
+
+    async def step(self) -> int:
+        """Compare the next sessions; returns how many when the walk is not at its end."""
+        async with self._database.read() as connection:
+            session_ids = [
+                row["session_id"]
+                for row in await connection.fetch(statement("worker/bookable_sessions"), self._after, RECONCILE_AT_ONCE)
+            ]
+            if not session_ids:
+                self._after = 0
+                return 0
+            held = await self._gatekeeper.read(session_ids)
+            rows = await connection.fetch(statement("worker/counters_of_sessions"), session_ids)
+        self._after = session_ids[-1]
+        truth: dict[int, set[tuple[str, int, int]]] = {}
+        for row in rows:
+            truth.setdefault(row["session_id"], set()).add((row["field"], row["version"], row["free"]))
+        differ = [
+            session_id
+            for session_id, state in zip(session_ids, held, strict=True)
+            if state is None or state.status != "open" or set(_fields(state)) != truth.get(session_id, set())
+        ]
+        if differ:
+            await self._gatekeeper.load(differ)
+            log.info("cache mended", sessions=len(differ))
+        return len(session_ids)
+
+
+class Housekeeper:
+    """Makes next month's audit partitions and forgets idempotency keys and sent messages past their time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def step(self) -> int:
+        """One round; always returns 0, the next is in an hour."""
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT audit_make_partitions(2)")
+        for name in ("worker/sweep_idempotency_keys", "worker/sweep_messages", "worker/sweep_login"):
+            async with self._database.transaction() as connection:
+                await connection.execute(statement(name))
+        return 0

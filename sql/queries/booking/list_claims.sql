@@ -1,0 +1,19 @@
+-- Claims of the people the account may act for, newest first.
+-- $1 account_id uuid  $2 live boolean  $3 after_held_at timestamptz (null: from the top)  $4 after_claim_id uuid  $5 at_most integer
+SELECT c.claim_id, c.hold_token, c.state::text AS state, c.held_at, c.held_until, c.confirmed_at, c.stock_id, c.window_id,
+       p.person_id, p.name_sealed, w.session_id, w.starts_at, w.ends_at, now() AS now,
+       k.clinic_id, k.name AS clinic_name, k.address AS clinic_address, k.phone AS clinic_phone,
+       v.vaccine_code, v.name_zh AS vaccine_name, d.product_id, d.name AS product_name, d.price_fen
+FROM guardianships g
+     JOIN claims c ON c.person_id = g.person_id
+     JOIN persons p ON p.person_id = c.person_id
+     JOIN windows w ON w.window_id = c.window_id
+     JOIN clinic_sessions s ON s.session_id = w.session_id
+     JOIN clinics k ON k.clinic_id = s.clinic_id
+     JOIN session_stocks t ON t.stock_id = c.stock_id
+     JOIN products d ON d.product_id = t.product_id
+     JOIN vaccines v ON v.vaccine_code = d.vaccine_code
+WHERE g.account_id = $1 AND g.ended_at IS NULL
+  AND is_live(c.state) = $2
+  AND ($3::timestamptz IS NULL OR (c.held_at, c.claim_id) < ($3, $4::uuid))
+ORDER BY c.held_at DESC, c.claim_id DESC LIMIT $5

@@ -1,0 +1,2 @@
+-- One audit entry.  $1 actor text  $2 source text  $3 action text  $4 subject text  $5 reason text  $6 detail jsonb
+SELECT audit_write(ARRAY[$1::text], ARRAY[$2::text], ARRAY[$3::text], ARRAY[$4::text], ARRAY[$5::text], ARRAY[$6::jsonb])
