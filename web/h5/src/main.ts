@@ -2,7 +2,6 @@
 import 'vant/es/style/base.css'
 import 'vant/es/loading/index.css'
 import 'vant/es/button/index.css'
-import 'vant/es/switch/index.css'
 import 'vant/es/skeleton/index.css'
 import 'vant/es/skeleton-title/index.css'
 import 'vant/es/skeleton-paragraph/index.css'
