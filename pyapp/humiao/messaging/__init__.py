@@ -1,0 +1,1 @@
+"""Messages to residents: outbox, templates, delivery by provider."""

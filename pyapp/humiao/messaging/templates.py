@@ -1,0 +1,59 @@
+"""What messages say. Names are masked: a phone's lock screen is read by others."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from humiao.errors import CITY_ZONE
+
+SIGNATURE = "【沪苗】"
+WEEKDAYS = "一二三四五六日"
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationFacts:
+    """What a message about a reservation may say."""
+
+    name_masked: str
+    vaccine_name: str
+    clinic_name: str
+    clinic_address: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+def window_text(starts_at: datetime, ends_at: datetime) -> str:
+    """11月24日（周二）09:00-09:30, on the city's clock."""
+    start, end = starts_at.astimezone(CITY_ZONE), ends_at.astimezone(CITY_ZONE)
+    return f"{start.month}月{start.day}日（周{WEEKDAYS[start.weekday()]}）{start:%H:%M}-{end:%H:%M}"
+
+
+def login_code(code: str, left_s: int) -> str:
+    """The code, how long it is good for, and a warning."""
+    minutes = max(1, round(left_s / 60))
+    return f"{SIGNATURE}验证码 {code}，{minutes} 分钟内有效，用于登录。请勿告诉他人，工作人员不会向您索取。"
+
+
+def reservation_confirmed(facts: ReservationFacts) -> str:
+    """Where to be and when, and what to bring."""
+    return (
+        f"{SIGNATURE}预约成功：{facts.name_masked}，{facts.vaccine_name}，"
+        f"{window_text(facts.starts_at, facts.ends_at)}，{facts.clinic_name}（{facts.clinic_address}）。"
+        "请携带有效证件和接种证按时到达。"
+    )
+
+
+def reservation_rescheduled(facts: ReservationFacts) -> str:
+    """The new time."""
+    return (
+        f"{SIGNATURE}改期成功：{facts.name_masked}，{facts.vaccine_name}，新的时段为"
+        f"{window_text(facts.starts_at, facts.ends_at)}，{facts.clinic_name}（{facts.clinic_address}）。"
+        "请携带有效证件和接种证按时到达。"
+    )
+
+
+def reservation_cancelled(facts: ReservationFacts) -> str:
+    """What is off, and that another can be booked."""
+    return (
+        f"{SIGNATURE}预约已取消：{facts.name_masked}，{facts.vaccine_name}，"
+        f"{window_text(facts.starts_at, facts.ends_at)}，{facts.clinic_name}。如需接种，可重新预约。"
+    )

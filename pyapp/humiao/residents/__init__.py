@@ -1,0 +1,1 @@
+"""People: accounts, persons, guardians and dependants."""

@@ -1,0 +1,73 @@
+"""Request and response shapes of the people an account acts for."""
+
+import re
+import unicodedata
+from datetime import date
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from humiao.kit.web import Answer, PlainText, StrictModel
+from humiao.residents.documents import DocumentType, Sex
+
+Relation = Literal["self", "child", "parent", "spouse", "grandparent", "grandchild", "other"]
+
+
+def _name(text: str) -> str:
+    name = re.sub(r"[•・‧∙]", "·", " ".join(unicodedata.normalize("NFC", text).split()))
+    if not 2 <= len(name) <= 40:
+        raise ValueError("姓名应为 2 至 40 个字")
+    # 〇 is a Chinese numeral used in names; letters with marks may need their mark as a character of its own
+    if not name[0].isalpha() or not all(c.isalpha() or c in "·〇 " or unicodedata.combining(c) for c in name):
+        raise ValueError("姓名只能包含汉字、字母、“·”和空格")
+    return name
+
+
+def _date_text(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("日期格式应为 YYYY-MM-DD")
+    if not isinstance(value, str | date | None):
+        raise ValueError("日期格式应为 YYYY-MM-DD")
+    return value
+
+
+PersonName = Annotated[PlainText, Field(max_length=80), AfterValidator(_name)]
+PlainDate = Annotated[date, BeforeValidator(_date_text)]
+
+
+class NewPerson(StrictModel):
+    """A person to act for. Birth date and sex are needed where the document does not tell them."""
+
+    name: PersonName
+    document_type: DocumentType
+    document_number: Annotated[PlainText, Field(min_length=1, max_length=40)]
+    birth_date: PlainDate | None = None
+    sex: Sex | None = None
+    relation: Relation
+
+
+class PersonAnswer(Answer):
+    """A person the account acts for; the document is never shown whole."""
+
+    person_id: UUID
+    name: str
+    name_masked: str
+    document_type: DocumentType
+    document_masked: str
+    birth_date: date
+    sex: Sex
+    relation: Relation
+
+
+class PeopleAnswer(Answer):
+    """Everybody the account acts for."""
+
+    items: list[PersonAnswer]
+
+
+class MeAnswer(Answer):
+    """The account that is logged in."""
+
+    account_id: UUID
+    phone_masked: str
