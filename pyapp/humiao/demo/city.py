@@ -102,9 +102,7 @@ def _timetable(entry: str, table: object) -> dict[str, tuple[Stretch, ...]]:
         if weekday not in WEEKDAYS:
             raise CatalogueError(entry, f"{weekday!r} is none of {', '.join(WEEKDAYS)}")
         try:
-            stretches = tuple(
-                Stretch(time.fromisoformat(opens), time.fromisoformat(closes)) for opens, closes in pairs
-            )
+            stretches = tuple(Stretch(time.fromisoformat(opens), time.fromisoformat(closes)) for opens, closes in pairs)
         except (TypeError, ValueError) as error:
             raise CatalogueError(entry, f"{weekday}: {error}") from None
         disordered = any(earlier.closes > later.opens for earlier, later in pairwise(stretches))

@@ -133,9 +133,7 @@ class Shelf:
         return self._by_vaccine.get(vaccine_code, ())
 
 
-def sessions_of_day(
-    clinic: Clinic, day: date, shelf: Shelf, *, seed: int = DEFAULT_SEED
-) -> tuple[SessionPlan, ...]:
+def sessions_of_day(clinic: Clinic, day: date, shelf: Shelf, *, seed: int = DEFAULT_SEED) -> tuple[SessionPlan, ...]:
     """Return the sessions of one clinic on one day, in order of time; none when it is closed."""
     stretches = clinic.opening_hours.get(WEEKDAYS[day.weekday()], ())
     return tuple(
@@ -158,9 +156,7 @@ def sessions_of_city(
             yield from sessions_of_day(clinic, first_day + timedelta(days=offset), shelf, seed=seed)
 
 
-def _session(
-    clinic: Clinic, day: date, number: int, stretch: Stretch, *, shelf: Shelf, seed: int
-) -> SessionPlan:
+def _session(clinic: Clinic, day: date, number: int, stretch: Stretch, *, shelf: Shelf, seed: int) -> SessionPlan:
     key = f"demo:{clinic.code}:{day.isoformat()}:{number}"
     draw = random.Random(f"{seed}:{key}")  # noqa: S311 - a repeatable picture, nothing to guess
     flavour = _flavour(clinic, day, stretch, draw)
@@ -193,9 +189,7 @@ def _flavour(clinic: Clinic, day: date, stretch: Stretch, draw: random.Random) -
     return "student" if chance < _STUDENT_CHANCE and "adult" in clinic.kinds else "adult"
 
 
-def _windows(
-    clinic: Clinic, day: date, stretch: Stretch, flavour: Flavour, seed: int
-) -> tuple[WindowPlan, ...]:
+def _windows(clinic: Clinic, day: date, stretch: Stretch, flavour: Flavour, seed: int) -> tuple[WindowPlan, ...]:
     # A clinic is as big on Friday as it was on Monday: its size is drawn without the day.
     low, high = _PLACES[flavour]
     size = random.Random(f"{seed}:{clinic.code}:size").random()  # noqa: S311

@@ -53,9 +53,7 @@ def demo_staff(clinics: Sequence[Clinic]) -> tuple[DemoStaff, ...]:
     return (
         DemoStaff("demo-admin", "演示市级管理员", "city_admin"),
         *(
-            DemoStaff(
-                f"clinic-{clinic.clinic_id}", f"{clinic.name}（演示）", "clinic_staff", clinic.clinic_id
-            )
+            DemoStaff(f"clinic-{clinic.clinic_id}", f"{clinic.name}（演示）", "clinic_staff", clinic.clinic_id)
             for clinic in first
         ),
     )

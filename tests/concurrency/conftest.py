@@ -1,0 +1,40 @@
+"""An engine of its own for each test, over the run's servers."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest_asyncio
+
+from humiao.booking.cache import Gatekeeper
+from humiao.booking.engine import BookingEngine
+from humiao.booking.ledger import Ledger
+from humiao.kit.crypto import Vault
+from humiao.kit.database import Database
+from humiao.kit.keys import Keys
+from humiao.settings import Settings
+
+
+@dataclass
+class Road:
+    """Engine, ledger and gatekeeper wired as in main.py."""
+
+    engine: BookingEngine
+    ledger: Ledger
+    gatekeeper: Gatekeeper
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def road(settings: Settings, database: Database) -> AsyncIterator[Road]:
+    assert settings.database_url
+    assert settings.redis_url
+    ledger_database = await Database.connect(settings.database_url, connections=3, generic_plans=True)
+    ledger = Ledger(ledger_database, hold_ttl_ms=600_000, grace_ms=5000)
+    gatekeeper = Gatekeeper(settings.redis_url, database, permit_ttl_ms=2000)
+    yield Road(BookingEngine(ledger, gatekeeper), ledger, gatekeeper)
+    await gatekeeper.close()
+    await ledger_database.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def vault(keys: Keys) -> Vault:
+    return keys.vault()

@@ -1,0 +1,123 @@
+"""A real city for the tests: embedded PostgreSQL and Valkey, migrated, with reference data; the application on top.
+
+Servers are started once for the whole run in a temporary home and killed at its end. Where HUMIAO_TEST_DATABASE_URL
+and HUMIAO_TEST_REDIS_URL name external servers (an empty database), those are used instead.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from humiao.embedded.postgres import Postgres
+from humiao.embedded.valkey import Valkey
+from humiao.kit.database import Database
+from humiao.kit.keys import Keys, load_keys, make_keys
+from humiao.kit.migrations import migrate
+from humiao.main import create_app
+from humiao.messaging.gateway import FileGateway
+from humiao.messaging.outbox import OutboxSender
+from humiao.settings import Settings
+from humiao.vaccines.load import load_catalogue
+
+
+@dataclass
+class Servers:
+    """The servers of this run; `postgres` and `valkey` are None when they are external."""
+
+    database_url: str
+    redis_url: str
+    postgres: Postgres | None
+    valkey: Valkey | None
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    home = tmp_path_factory.mktemp("city")
+    external = os.environ.get("HUMIAO_TEST_DATABASE_URL"), os.environ.get("HUMIAO_TEST_REDIS_URL")
+    if external[0] and external[1]:
+        yield Servers(external[0], external[1], None, None, home)
+        return
+    postgres, valkey = Postgres(home), Valkey(home)
+    postgres.start()
+    valkey.start()
+    try:
+        yield Servers(postgres.url, valkey.url, postgres, valkey, home)
+    finally:
+        valkey.stop()
+        postgres.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def settings(servers: Servers) -> Settings:
+    if servers.postgres:
+        await servers.postgres.make_database()
+    await migrate(servers.database_url)
+    connection = await asyncpg.connect(servers.database_url)
+    try:
+        await load_catalogue(connection)
+    finally:
+        await connection.close()
+    settings = Settings(home=servers.home, database_url=servers.database_url, redis_url=servers.redis_url)
+    make_keys(settings.keys_path)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def keys(settings: Settings) -> Keys:
+    return load_keys(settings.keys_path)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    assert settings.database_url
+    database = await Database.connect(settings.database_url, connections=8)
+    yield database
+    await database.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def connection(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(settings.database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def last_sms(
+    settings: Settings, database: Database, keys: Keys
+) -> Callable[[str], Awaitable[str]]:
+    """`await last_sms(phone)` sends what is due and returns the digits of the newest code sent to that phone."""
+    sender = OutboxSender(database, keys.vault(), FileGateway(settings.sms_path))
+
+    async def last(phone: str) -> str:
+        while await sender.send_due(50):
+            pass
+        lines = settings.sms_path.read_text(encoding="utf-8").splitlines()
+        sent = [json.loads(line) for line in lines]
+        text = [sms["text"] for sms in sent if sms["phone"].endswith(phone[-11:])][-1]
+        return "".join(c for c in text.split("验证码")[1] if c.isdigit())[:6]
+
+    return last
