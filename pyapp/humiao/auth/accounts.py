@@ -26,6 +26,6 @@ async def ensure_account(
         found = await connection.fetchrow(statement("auth/find_account"), index)
         return found["account_id"], False
     await connection.execute(
-        statement("auth/write_audit"), f"account:{account_id}", "h5", "account.created", f"account:{account_id}", {}
+        statement("auth/write_audit"), f"account:{account_id}", "h5", "account.created", f"account:{account_id}", "{}"
     )
     return account_id, True

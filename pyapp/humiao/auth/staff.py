@@ -1,6 +1,7 @@
 """Staff accounts and their passwords (argon2id)."""
 
 import asyncio
+import json
 from typing import Any, Literal
 
 from argon2 import PasswordHasher
@@ -58,6 +59,11 @@ async def create_admin(
             return None
         staff_id = int(made["staff_id"])
         await connection.execute(
-            statement("auth/write_audit"), "sql", "cli", "staff.created", f"staff:{staff_id}", {"role": role}
+            statement("auth/write_audit"),
+            "sql",
+            "cli",
+            "staff.created",
+            f"staff:{staff_id}",
+            json.dumps({"role": role}),
         )
     return staff_id

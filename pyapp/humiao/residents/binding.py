@@ -1,5 +1,6 @@
 """Bind a person to an account: make the person, find them again, or refuse. Runs inside the caller's transaction."""
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -106,6 +107,6 @@ async def bind_person(
         "h5",
         "person.bound",
         f"person:{person_id}",
-        {"relation": person.relation, "new": found is None},
+        json.dumps({"relation": person.relation, "new": found is None}),
     )
     return person_id

@@ -108,7 +108,7 @@ class ResidentsService:
                     "h5",
                     "person.unbound",
                     f"person:{person_id}",
-                    {},
+                    "{}",
                 )
                 return {"person_id": str(person_id)}
 
