@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, async_playwright
-from visitor import PHONE, SCREENSHOTS, Visitor
+
+from tests.e2e.visitor import PHONE, SCREENSHOTS, Visitor
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",

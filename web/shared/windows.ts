@@ -21,7 +21,7 @@ export interface WindowCell {
 interface WindowFacts {
   state: WindowState
   free: number
-  bookable_from: string
+  bookable_from: string | null
 }
 
 const WORDS: Record<WindowState, string> = {
@@ -38,11 +38,12 @@ const WORDS: Record<WindowState, string> = {
  */
 export function windowCell(window: WindowFacts, dosesFree: number, nowMs: number): WindowCell {
   let state = window.state
-  if (state === 'not_yet' && Date.parse(window.bookable_from) <= nowMs) state = 'open'
+  const opensAt = window.bookable_from
+  if (state === 'not_yet' && opensAt !== null && Date.parse(opensAt) <= nowMs) state = 'open'
   const free = Math.min(window.free, dosesFree)
   if (state === 'open' && free <= 0) state = 'full'
   const note =
-    state === 'open' ? `余 ${free}` : state === 'not_yet' ? `${momentFrom(window.bookable_from, nowMs)} 开放` : ''
+    state === 'open' ? `余 ${free}` : state === 'not_yet' && opensAt !== null ? `${momentFrom(opensAt, nowMs)} 开放` : ''
   return { state, word: WORDS[state], note, bookable: state === 'open' }
 }
 

@@ -4,7 +4,8 @@
  * Addresses live behind the hash: the parts that name a reservation or a clinic never reach an access log, and any
  * static server can serve the page.
  */
-import { createRouter, createWebHashHistory, type RouteLocationRaw } from 'vue-router'
+import { shallowRef } from 'vue'
+import { createRouter, createWebHashHistory, type RouteLocationNormalized, type RouteLocationRaw } from 'vue-router'
 
 import { logins } from './api'
 import HomePage from './pages/home/HomePage.vue'
@@ -41,6 +42,28 @@ export const router = createRouter({
 router.beforeEach((to): RouteLocationRaw | true =>
   to.meta.login && !logins.current() ? { name: 'login', query: { next: to.fullPath } } : true,
 )
+
+/** A page whose code could not be fetched: no network, or a newer version was put in place. */
+export const unreached = shallowRef<RouteLocationNormalized | null>(null)
+router.onError((_error, to) => {
+  unreached.value = to
+})
+router.afterEach(() => {
+  unreached.value = null
+})
+
+/** Try that page again. Browsers may remember a failed import, so with a network the whole page is loaded anew. */
+export async function reachAgain(): Promise<void> {
+  const to = unreached.value
+  if (!to) return
+  unreached.value = null
+  if (!navigator.onLine) {
+    await router.push(to.fullPath).catch(() => null)
+    return
+  }
+  location.hash = `#${to.fullPath}`
+  location.reload()
+}
 
 /** Where to go after a login: a path inside this app, never another site. */
 export function safeNext(next: unknown): string {

@@ -74,8 +74,6 @@ export function createApi({ baseUrl, logins, clock, fetch: send = (...args) => f
         headers: {
           'Content-Type': 'application/json',
           'Accept-Language': 'zh-CN',
-          // same token, same intent: when the answer is lost, the next try gets the first answer, not "token used up"
-          'Idempotency-Key': refreshKey(now.refreshToken),
         },
         body: JSON.stringify({ refresh_token: now.refreshToken }),
       }),
@@ -110,15 +108,6 @@ export function createApi({ baseUrl, logins, clock, fetch: send = (...args) => f
   }
 
   return createClient<paths>({ baseUrl, fetch: guarded })
-}
-
-/** A key made of the token's 64-bit FNV-1a digest. */
-function refreshKey(refreshToken: string): string {
-  let hash = 0xcbf29ce484222325n
-  for (const byte of new TextEncoder().encode(refreshToken)) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
-  }
-  return `refresh-${hash.toString(16).padStart(16, '0')}`
 }
 
 export type Api = ReturnType<typeof createApi>

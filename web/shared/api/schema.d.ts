@@ -4,86 +4,6 @@
  */
 
 export interface paths {
-    "/api/v1/public/districts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_districts"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/public/vaccines": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_vaccines"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/public/clinics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_clinics"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/public/clinics/{clinic_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["read_clinic"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/public/clinics/{clinic_id}/windows": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_windows"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/auth/codes": {
         parameters: {
             query?: never;
@@ -93,7 +13,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["send_code"];
+        /**
+         * 发送登录验证码
+         * @description Send a login code by SMS: one a minute, five a day for each phone.
+         */
+        post: operations["send_code_api_v1_auth_codes_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -109,7 +33,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["log_in"];
+        /**
+         * 居民登录
+         * @description Log a resident in with a code; the first login makes the account.
+         */
+        post: operations["log_in_api_v1_auth_login_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -125,7 +53,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["refresh"];
+        /**
+         * 续期登录
+         * @description Exchange a refresh token for new tokens.
+         */
+        post: operations["refresh_api_v1_auth_refresh_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -141,7 +73,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["log_out"];
+        /**
+         * 退出登录
+         * @description End the login session of the token.
+         */
+        post: operations["log_out_api_v1_auth_logout_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/staff/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 工作人员登录
+         * @description Log a member of staff in with username and password.
+         */
+        post: operations["log_in_staff_api_v1_auth_staff_login_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -155,7 +111,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["read_me"];
+        /**
+         * 当前账户
+         * @description Return the account that is logged in.
+         */
+        get: operations["me_api_v1_resident_me_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -171,9 +131,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["list_people"];
+        /**
+         * 家庭成员列表
+         * @description Return everybody the account acts for.
+         */
+        get: operations["list_people_api_v1_resident_people_get"];
         put?: never;
-        post: operations["create_person"];
+        /**
+         * 添加家庭成员
+         * @description Bind a person to the account: twelve at most.
+         */
+        post: operations["add_person_api_v1_resident_people_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -187,10 +155,118 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["read_person"];
+        /**
+         * 家庭成员
+         * @description Return one person the account acts for.
+         */
+        get: operations["get_person_api_v1_resident_people__person_id__get"];
         put?: never;
         post?: never;
-        delete: operations["unbind_person"];
+        /**
+         * 解除绑定
+         * @description Stop acting for a person; refused while a hold or reservation is live.
+         */
+        delete: operations["unbind_person_api_v1_resident_people__person_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/vaccines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Vaccines
+         * @description 疫苗目录: search by name, pinyin, initials or code.
+         */
+        get: operations["vaccines_api_v1_public_vaccines_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/districts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Districts
+         * @description 行政区.
+         */
+        get: operations["districts_api_v1_public_districts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/clinics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search
+         * @description 查找门诊: by district, vaccine available, name or pinyin, distance.
+         */
+        get: operations["search_api_v1_public_clinics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/clinics/{clinic_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description 门诊详情.
+         */
+        get: operations["show_api_v1_public_clinics__clinic_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/clinics/{clinic_id}/windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Windows
+         * @description 门诊可约时段.
+         */
+        get: operations["windows_api_v1_public_clinics__clinic_id__windows_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -205,7 +281,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["hold"];
+        /**
+         * Hold
+         * @description 占号: hold a place for a person; answered only after it is committed.
+         */
+        post: operations["hold_api_v1_resident_holds_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -219,7 +299,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["read_hold"];
+        /**
+         * Show Hold
+         * @description State of a hold and of what became of it.
+         */
+        get: operations["show_hold_api_v1_resident_holds__hold_id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -237,7 +321,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["confirm_hold"];
+        /**
+         * Confirm
+         * @description 确认预约: turn a hold into a reservation.
+         */
+        post: operations["confirm_api_v1_resident_holds__hold_id__confirm_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -253,7 +341,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["release_hold"];
+        /**
+         * Release
+         * @description 放弃占号: give a held place back.
+         */
+        post: operations["release_api_v1_resident_holds__hold_id__release_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -267,7 +359,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["list_reservations"];
+        /**
+         * Reservations
+         * @description 我的预约: live ones (with holds) or ended ones, newest first.
+         */
+        get: operations["reservations_api_v1_resident_reservations_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -283,7 +379,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["read_reservation"];
+        /**
+         * Show
+         * @description One reservation.
+         */
+        get: operations["show_api_v1_resident_reservations__reservation_id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -301,7 +401,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["reschedule"];
+        /**
+         * Reschedule
+         * @description 改期: the new place is taken and the old one given back in one step, or nothing happens.
+         */
+        post: operations["reschedule_api_v1_resident_reservations__reservation_id__reschedule_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -317,7 +421,131 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["cancel"];
+        /**
+         * Cancel
+         * @description 取消预约: before its window begins.
+         */
+        post: operations["cancel_api_v1_resident_reservations__reservation_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish
+         * @description 发布门诊场次: windows, channel quotas and stock, all or nothing.
+         */
+        post: operations["publish_api_v1_clinic_sessions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description One session with its counters.
+         */
+        get: operations["show_api_v1_clinic_sessions__session_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/windows/{window_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Capacity
+         * @description 调整时段容量.
+         */
+        patch: operations["set_capacity_api_v1_clinic_windows__window_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/clinic/windows/{window_id}/quotas/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Quota
+         * @description 调整渠道号源.
+         */
+        patch: operations["set_quota_api_v1_clinic_windows__window_id__quotas__channel__patch"];
+        trace?: never;
+    };
+    "/api/v1/clinic/stocks/{stock_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Vials
+         * @description 调整疫苗库存（整瓶）; `limit` and `kept_back` count vials.
+         */
+        patch: operations["set_vials_api_v1_clinic_stocks__stock_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/clinic/sessions/{session_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close
+         * @description 停止本场次预约; what is booked stays.
+         */
+        post: operations["close_api_v1_clinic_sessions__session_id__close_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -328,274 +556,945 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        District: {
-            district_code: string;
-            name: string;
+        /**
+         * AccountAnswer
+         * @description The account that is logged in.
+         */
+        AccountAnswer: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Phone Masked */
+            phone_masked: string;
+            /** New Account */
+            new_account: boolean;
         };
-        Product: {
-            product_id: number;
-            name: string;
-            manufacturer: string;
-            price_fen: number;
+        /**
+         * CancelRequest
+         * @description Why, if the resident wants to say.
+         */
+        CancelRequest: {
+            /** Reason */
+            reason?: string | null;
         };
-        Vaccine: {
-            vaccine_code: string;
-            name: string;
-            name_en: string;
-            kind: string;
-            kind_label: string;
-            series: string[];
-            sex: ("F" | "M") | null;
-            min_age: string | null;
-            max_age_exclusive: string | null;
-            age_label: string;
-            free_of_charge: boolean;
-            products: components["schemas"]["Product"][];
+        /**
+         * CapacityInput
+         * @description A new capacity and why.
+         */
+        CapacityInput: {
+            /** Capacity */
+            capacity: number;
+            /** Reason */
+            reason: string;
         };
-        Clinic: {
-            clinic_id: number;
-            name: string;
-            district_code: string;
-            district_name: string;
-            address: string;
-            phone: string;
-            location: {
-                lat: number;
-                lng: number;
-            };
-            kinds: string[];
-            distance_m: number | null;
-            free_places: number | null;
-            next_date: string | null;
-        };
-        VaccineName: {
-            vaccine_code: string;
-            name: string;
-        };
+        /**
+         * ClinicDetail
+         * @description A clinic.
+         */
         ClinicDetail: {
+            /** Clinic Id */
             clinic_id: number;
+            /** Name */
             name: string;
+            /** District Code */
             district_code: string;
+            /** District Name */
             district_name: string;
+            /** Address */
             address: string;
+            /** Phone */
             phone: string;
-            location: {
-                lat: number;
-                lng: number;
-            };
+            location: components["schemas"]["Location"];
+            /** Kinds */
             kinds: string[];
-            distance_m: number | null;
-            free_places: number | null;
-            next_date: string | null;
+            /** Opening Hours */
             opening_hours: {
                 [key: string]: string[][];
             };
-            vaccines: components["schemas"]["VaccineName"][];
+            /** Vaccines */
+            vaccines: components["schemas"]["StockedVaccine"][];
         };
-        SessionStock: {
-            stock_id: number;
-            product_id: number;
-            product_name: string;
-            vaccine_code: string;
-            vaccine_name: string;
-            price_fen: number;
-            free: number;
-        };
-        SessionWindow: {
-            window_id: number;
-            /** Format: date-time */
-            starts_at: string;
-            /** Format: date-time */
-            ends_at: string;
-            capacity: number;
-            free: number;
-            /** @enum {string} */
-            state: "open" | "full" | "not_yet" | "ended" | "closed";
-            /** Format: date-time */
-            bookable_from: string;
-        };
-        ClinicSession: {
-            session_id: number;
-            /** Format: date */
-            session_date: string;
-            title: string;
-            /** @enum {string} */
-            kind: "regular" | "dedicated";
-            stocks: components["schemas"]["SessionStock"][];
-            windows: components["schemas"]["SessionWindow"][];
-        };
-        ClinicWindows: {
+        /**
+         * ClinicItem
+         * @description A clinic in a list; places and date are known when a vaccine was asked for.
+         */
+        ClinicItem: {
+            /** Clinic Id */
             clinic_id: number;
-            /** Format: date-time */
-            as_of: string;
-            sessions: components["schemas"]["ClinicSession"][];
+            /** Name */
+            name: string;
+            /** District Code */
+            district_code: string;
+            /** District Name */
+            district_name: string;
+            /** Address */
+            address: string;
+            /** Phone */
+            phone: string;
+            location: components["schemas"]["Location"];
+            /** Kinds */
+            kinds: string[];
+            /** Distance M */
+            distance_m: number | null;
+            /** Free Places */
+            free_places: number | null;
+            /** Next Date */
+            next_date: string | null;
         };
+        /**
+         * ClinicOfReservation
+         * @description Where.
+         */
+        ClinicOfReservation: {
+            /** Clinic Id */
+            clinic_id: number;
+            /** Name */
+            name: string;
+            /** Address */
+            address: string;
+            /** Phone */
+            phone: string;
+        };
+        /**
+         * ClinicPage
+         * @description One page of clinics.
+         */
+        ClinicPage: {
+            /** Items */
+            items: components["schemas"]["ClinicItem"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * ClinicWindows
+         * @description Sessions of a clinic. `as_of` is the database's clock when they were read.
+         */
+        ClinicWindows: {
+            /** Clinic Id */
+            clinic_id: number;
+            /** As Of */
+            as_of: string;
+            /** Sessions */
+            sessions: components["schemas"]["Session"][];
+        };
+        /**
+         * CodeRequest
+         * @description Send a login code to this phone.
+         */
+        CodeRequest: {
+            /** Phone */
+            phone: string;
+        };
+        /**
+         * CodeSent
+         * @description The code is on its way; seconds until it expires and until another may be asked for.
+         */
         CodeSent: {
+            /** Expires In S */
             expires_in_s: number;
+            /** Resend After S */
             resend_after_s: number;
         };
-        Account: {
-            account_id: string;
-            phone_masked: string;
-            new_account: boolean;
-        };
-        Login: {
-            access_token: string;
-            expires_in_s: number;
-            refresh_token: string;
-            account: components["schemas"]["Account"];
-        };
-        Me: {
-            account_id: string;
-            phone_masked: string;
-        };
-        Person: {
-            person_id: string;
-            name_masked: string;
-            name: string;
-            /** @enum {string} */
-            document_type: "resident_id" | "hmt_residence_permit" | "foreign_permanent_resident" | "home_return_permit" | "taiwan_travel_permit" | "passport" | "birth_certificate";
-            document_masked: string;
-            /** Format: date */
-            birth_date: string;
-            /** @enum {string} */
-            sex: "F" | "M";
-            /** @enum {string} */
-            relation: "self" | "child" | "parent" | "spouse" | "grandparent" | "grandchild" | "other";
-        };
-        NewPerson: {
-            name: string;
-            /** @enum {string} */
-            document_type: "resident_id" | "hmt_residence_permit" | "foreign_permanent_resident" | "home_return_permit" | "taiwan_travel_permit" | "passport" | "birth_certificate";
-            document_number: string;
-            birth_date?: string | null;
-            sex?: ("F" | "M") | null;
-            /** @enum {string} */
-            relation: "self" | "child" | "parent" | "spouse" | "grandparent" | "grandchild" | "other";
-        };
-        Hold: {
-            hold_id: string;
+        /**
+         * ConfirmRequest
+         * @description The hold's secret.
+         */
+        ConfirmRequest: {
+            /**
+             * Hold Token
+             * Format: uuid
+             */
             hold_token: string;
-            /** Format: date-time */
+        };
+        /**
+         * District
+         * @description A district of the city.
+         */
+        District: {
+            /** District Code */
+            district_code: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * DistrictList
+         * @description All districts.
+         */
+        DistrictList: {
+            /** Items */
+            items: components["schemas"]["District"][];
+        };
+        /**
+         * FieldError
+         * @description One member of the input that is not right.
+         */
+        FieldError: {
+            /** Field */
+            field: string;
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+        };
+        /** HTTPValidationError */
+        HTTPValidationError: {
+            /** Detail */
+            detail?: components["schemas"]["ValidationError"][];
+        };
+        /**
+         * HoldAnswer
+         * @description A held place: confirm it with the token before the deadline.
+         */
+        HoldAnswer: {
+            /**
+             * Hold Id
+             * Format: uuid
+             */
+            hold_id: string;
+            /**
+             * Hold Token
+             * Format: uuid
+             */
+            hold_token: string;
+            /** Held Until */
             held_until: string;
+            /**
+             * Person Id
+             * Format: uuid
+             */
             person_id: string;
+            /** Window Id */
             window_id: number;
+            /** Stock Id */
             stock_id: number;
         };
-        Reservation: {
-            reservation_id: string;
-            /** @enum {string} */
-            state: "held" | "confirmed" | "released" | "expired" | "cancelled" | "checked_in" | "no_show" | "fulfilled";
-            state_label: string;
-            person: {
-                person_id: string;
-                name_masked: string;
-            };
-            clinic: {
-                clinic_id: number;
-                name: string;
-                address: string;
-                phone: string;
-            };
-            vaccine: components["schemas"]["VaccineName"];
-            product: {
-                product_id: number;
-                name: string;
-                price_fen: number;
-            };
-            window: {
-                window_id: number;
-                session_id: number;
-                /** Format: date-time */
-                starts_at: string;
-                /** Format: date-time */
-                ends_at: string;
-            };
-            held_until: string | null;
-            confirmed_at: string | null;
-            can_cancel: boolean;
-            can_reschedule: boolean;
+        /**
+         * HoldRequest
+         * @description A wish to hold a place for a person.
+         */
+        HoldRequest: {
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+            /** Window Id */
+            window_id: number;
+            /** Stock Id */
+            stock_id: number;
         };
-        HoldDetail: {
-            hold_id: string;
-            reservation_id: string;
-            /** @enum {string} */
-            state: "held" | "confirmed" | "released" | "expired" | "cancelled" | "checked_in" | "no_show" | "fulfilled";
-            state_label: string;
-            person: {
-                person_id: string;
-                name_masked: string;
-            };
-            clinic: {
-                clinic_id: number;
-                name: string;
-                address: string;
-                phone: string;
-            };
-            vaccine: components["schemas"]["VaccineName"];
-            product: {
-                product_id: number;
-                name: string;
-                price_fen: number;
-            };
-            window: {
-                window_id: number;
-                session_id: number;
-                /** Format: date-time */
-                starts_at: string;
-                /** Format: date-time */
-                ends_at: string;
-            };
-            held_until: string | null;
-            confirmed_at: string | null;
-            can_cancel: boolean;
-            can_reschedule: boolean;
+        /**
+         * LimitAnswer
+         * @description A counter after an edit; `kept_back` is what could not be taken back because it is held or booked.
+         */
+        LimitAnswer: {
+            /** Limit */
+            limit: number;
+            /** Held */
+            held: number;
+            /** Booked */
+            booked: number;
+            /** Free */
+            free: number;
+            /** Kept Back */
+            kept_back: number;
+            /** Version */
+            version: number;
         };
-        ReleasedHold: {
-            state: string;
+        /**
+         * Location
+         * @description WGS84.
+         */
+        Location: {
+            /** Lat */
+            lat: number;
+            /** Lng */
+            lng: number;
         };
-        Problem: {
+        /**
+         * LoginRequest
+         * @description The phone and the six digits that were sent to it.
+         */
+        LoginRequest: {
+            /** Phone */
+            phone: string;
+            /** Code */
+            code: string;
+        };
+        /**
+         * MeAnswer
+         * @description The account that is logged in.
+         */
+        MeAnswer: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Phone Masked */
+            phone_masked: string;
+        };
+        /**
+         * NewPerson
+         * @description A person to act for. Birth date and sex are needed where the document does not tell them.
+         */
+        NewPerson: {
+            /** Name */
+            name: string;
+            /**
+             * Document Type
+             * @enum {string}
+             */
+            document_type: "resident_id" | "hmt_residence_permit" | "foreign_permanent_resident" | "home_return_permit" | "taiwan_travel_permit" | "passport" | "birth_certificate";
+            /** Document Number */
+            document_number: string;
+            /** Birth Date */
+            birth_date?: string | null;
+            /** Sex */
+            sex?: ("F" | "M") | null;
+            /**
+             * Relation
+             * @enum {string}
+             */
+            relation: "self" | "child" | "parent" | "spouse" | "grandparent" | "grandchild" | "other";
+        };
+        /**
+         * NextStep
+         * @description Something the person can do now.
+         */
+        NextStep: {
+            /** Action */
+            action: string;
+            /** Label */
+            label: string;
+        };
+        /**
+         * PeopleAnswer
+         * @description Everybody the account acts for.
+         */
+        PeopleAnswer: {
+            /** Items */
+            items: components["schemas"]["PersonAnswer"][];
+        };
+        /**
+         * PersonAnswer
+         * @description A person the account acts for; the document is never shown whole.
+         */
+        PersonAnswer: {
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+            /** Name */
+            name: string;
+            /** Name Masked */
+            name_masked: string;
+            /**
+             * Document Type
+             * @enum {string}
+             */
+            document_type: "resident_id" | "hmt_residence_permit" | "foreign_permanent_resident" | "home_return_permit" | "taiwan_travel_permit" | "passport" | "birth_certificate";
+            /** Document Masked */
+            document_masked: string;
+            /**
+             * Birth Date
+             * Format: date
+             */
+            birth_date: string;
+            /**
+             * Sex
+             * @enum {string}
+             */
+            sex: "F" | "M";
+            /**
+             * Relation
+             * @enum {string}
+             */
+            relation: "self" | "child" | "parent" | "spouse" | "grandparent" | "grandchild" | "other";
+        };
+        /**
+         * PersonOfReservation
+         * @description Whom it is for.
+         */
+        PersonOfReservation: {
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+            /** Name Masked */
+            name_masked: string;
+        };
+        /**
+         * ProblemDocument
+         * @description RFC 9457 problem with a stable code, a Chinese message and what to do next.
+         */
+        ProblemDocument: {
+            /** Type */
             type: string;
+            /** Title */
             title: string;
+            /** Status */
             status: number;
+            /** Code */
             code: string;
+            /** Detail */
             detail: string;
-            /** Format: date-time */
-            retry_at?: string;
-            next_steps?: {
-                action: string;
-                label: string;
-            }[];
-            errors?: {
-                field: string;
-                code: string;
-                message: string;
-            }[];
+            /** Retry At */
+            retry_at?: string | null;
+            /**
+             * Next Steps
+             * @default []
+             */
+            next_steps: components["schemas"]["NextStep"][];
+            /**
+             * Errors
+             * @default []
+             */
+            errors: components["schemas"]["FieldError"][];
+            /** Tries Left */
+            tries_left?: number | null;
         };
-        NewCode: {
-            phone: string;
+        /**
+         * Product
+         * @description What is on the shelf; price in fen (0: free).
+         */
+        Product: {
+            /** Product Id */
+            product_id: number;
+            /** Name */
+            name: string;
+            /** Manufacturer */
+            manufacturer: string;
+            /** Price Fen */
+            price_fen: number;
         };
-        NewLogin: {
-            phone: string;
-            code: string;
+        /**
+         * ProductOfReservation
+         * @description With which product; price in fen (0: free).
+         */
+        ProductOfReservation: {
+            /** Product Id */
+            product_id: number;
+            /** Name */
+            name: string;
+            /** Price Fen */
+            price_fen: number;
         };
-        NewRefresh: {
+        /**
+         * QuotaAnswer
+         * @description A channel's quota.
+         */
+        QuotaAnswer: {
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "h5" | "desk" | "phone" | "school" | "campaign";
+            /** Quota */
+            quota: number;
+            /**
+             * Bookable From
+             * Format: date-time
+             */
+            bookable_from: string;
+            /** Held */
+            held: number;
+            /** Booked */
+            booked: number;
+            /** Free */
+            free: number;
+            /** Version */
+            version: number;
+        };
+        /**
+         * QuotaChange
+         * @description A new quota of a channel and why.
+         */
+        QuotaChange: {
+            /** Quota */
+            quota: number;
+            /** Bookable From */
+            bookable_from?: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * QuotaInput
+         * @description A channel's share of a window and when it opens (放号); no time: at once.
+         */
+        QuotaInput: {
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "h5" | "desk" | "phone" | "school" | "campaign";
+            /** Quota */
+            quota: number;
+            /** Bookable From */
+            bookable_from?: string | null;
+        };
+        /**
+         * ReasonInput
+         * @description Why.
+         */
+        ReasonInput: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * RefreshRequest
+         * @description The refresh token of the last answer; it works once.
+         */
+        RefreshRequest: {
+            /** Refresh Token */
             refresh_token: string;
         };
-        NewHold: {
-            person_id: string;
-            window_id: number;
-            stock_id: number;
+        /**
+         * ReleaseAnswer
+         * @description What became of the hold.
+         */
+        ReleaseAnswer: {
+            /**
+             * Claim Id
+             * Format: uuid
+             */
+            claim_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "held" | "confirmed" | "released" | "expired" | "cancelled" | "checked_in" | "fulfilled" | "no_show";
         };
-        HoldProof: {
+        /**
+         * ReleaseRequest
+         * @description The hold's secret.
+         */
+        ReleaseRequest: {
+            /**
+             * Hold Token
+             * Format: uuid
+             */
             hold_token: string;
         };
-        Reschedule: {
+        /**
+         * RescheduleRequest
+         * @description The new window and the stock there, of the same vaccine.
+         */
+        RescheduleRequest: {
+            /** Window Id */
             window_id: number;
+            /** Stock Id */
             stock_id: number;
         };
-        Cancellation: {
-            reason?: string | null;
+        /**
+         * Reservation
+         * @description A claim as its owner sees it: a hold, a reservation, or what it ended as.
+         */
+        Reservation: {
+            /**
+             * Reservation Id
+             * Format: uuid
+             */
+            reservation_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "held" | "confirmed" | "released" | "expired" | "cancelled" | "checked_in" | "fulfilled" | "no_show";
+            /** State Label */
+            state_label: string;
+            person: components["schemas"]["PersonOfReservation"];
+            clinic: components["schemas"]["ClinicOfReservation"];
+            vaccine: components["schemas"]["VaccineOfReservation"];
+            product: components["schemas"]["ProductOfReservation"];
+            /** Stock Id */
+            stock_id: number;
+            window: components["schemas"]["WindowOfReservation"];
+            /** Held Until */
+            held_until: string | null;
+            /**
+             * Hold Token
+             * @description only while held, only to its owner
+             */
+            hold_token?: string | null;
+            /** Confirmed At */
+            confirmed_at: string | null;
+            /** Can Cancel */
+            can_cancel: boolean;
+            /** Can Reschedule */
+            can_reschedule: boolean;
+        };
+        /**
+         * ReservationPage
+         * @description One page of reservations.
+         */
+        ReservationPage: {
+            /** Items */
+            items: components["schemas"]["Reservation"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * ResidentTokens
+         * @description Tokens of a resident; the access token is good for `expires_in_s`.
+         */
+        ResidentTokens: {
+            /** Access Token */
+            access_token: string;
+            /** Expires In S */
+            expires_in_s: number;
+            /** Refresh Token */
+            refresh_token: string;
+            account: components["schemas"]["AccountAnswer"];
+        };
+        /**
+         * Session
+         * @description A clinic session with its stock and windows.
+         */
+        Session: {
+            /** Session Id */
+            session_id: number;
+            /**
+             * Session Date
+             * Format: date
+             */
+            session_date: string;
+            /** Title */
+            title: string;
+            /** Kind */
+            kind: string;
+            /** Stocks */
+            stocks: components["schemas"]["Stock"][];
+            /** Windows */
+            windows: components["schemas"]["Window"][];
+        };
+        /**
+         * SessionAnswer
+         * @description A clinic session as staff see it.
+         */
+        SessionAnswer: {
+            /** Session Id */
+            session_id: number;
+            /** Clinic Id */
+            clinic_id: number;
+            /** Clinic Name */
+            clinic_name: string;
+            /**
+             * Session Date
+             * Format: date
+             */
+            session_date: string;
+            /** Title */
+            title: string;
+            /** Kind */
+            kind: string;
+            /** State */
+            state: string;
+            /** Published At */
+            published_at: string;
+            /** Closed At */
+            closed_at: string | null;
+            /** Windows */
+            windows: components["schemas"]["WindowAnswer"][];
+            /** Stocks */
+            stocks: components["schemas"]["StockAnswer"][];
+        };
+        /**
+         * SessionInput
+         * @description A clinic session to publish.
+         */
+        SessionInput: {
+            /** Clinic Id */
+            clinic_id: number;
+            /**
+             * Session Date
+             * Format: date
+             */
+            session_date: string;
+            /** Title */
+            title: string;
+            /**
+             * Kind
+             * @default regular
+             * @enum {string}
+             */
+            kind: "regular" | "dedicated";
+            /** Windows */
+            windows: components["schemas"]["WindowInput"][];
+            /** Stocks */
+            stocks: components["schemas"]["StockInput"][];
+        };
+        /**
+         * StaffAnswer
+         * @description The member of staff who is logged in; `clinic_id` only for clinic staff.
+         */
+        StaffAnswer: {
+            /** Staff Id */
+            staff_id: number;
+            /** Display Name */
+            display_name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "city_admin" | "district_admin" | "clinic_staff";
+            /** Clinic Id */
+            clinic_id: number | null;
+        };
+        /**
+         * StaffLoginRequest
+         * @description Username and password of a member of staff.
+         */
+        StaffLoginRequest: {
+            /** Username */
+            username: string;
+            /** Password */
+            password: string;
+        };
+        /**
+         * StaffTokens
+         * @description Access token of a member of staff, good for `expires_in_s`.
+         */
+        StaffTokens: {
+            /** Access Token */
+            access_token: string;
+            /** Expires In S */
+            expires_in_s: number;
+            staff: components["schemas"]["StaffAnswer"];
+        };
+        /**
+         * Stock
+         * @description A product in a session, and doses still free.
+         */
+        Stock: {
+            /** Stock Id */
+            stock_id: number;
+            /** Product Id */
+            product_id: number;
+            /** Product Name */
+            product_name: string;
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Vaccine Name */
+            vaccine_name: string;
+            /** Price Fen */
+            price_fen: number;
+            /** Free */
+            free: number;
+        };
+        /**
+         * StockAnswer
+         * @description The stock of one product.
+         */
+        StockAnswer: {
+            /** Stock Id */
+            stock_id: number;
+            /** Product Id */
+            product_id: number;
+            /** Product Name */
+            product_name: string;
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Vials */
+            vials: number;
+            /** Vial Size */
+            vial_size: number;
+            /** No New Vial From */
+            no_new_vial_from: string | null;
+            /** Held */
+            held: number;
+            /** Booked */
+            booked: number;
+            /** Free */
+            free: number;
+            /** Version */
+            version: number;
+        };
+        /**
+         * StockInput
+         * @description Whole vials of one product; `vial_size` defaults to the product's.
+         */
+        StockInput: {
+            /** Product Id */
+            product_id: number;
+            /** Vials */
+            vials: number;
+            /** Vial Size */
+            vial_size?: number | null;
+            /** No New Vial From */
+            no_new_vial_from?: string | null;
+        };
+        /**
+         * StockedVaccine
+         * @description A vaccine the clinic stocks in the coming days.
+         */
+        StockedVaccine: {
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * Vaccine
+         * @description One vaccine of the catalogue.
+         */
+        Vaccine: {
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Name */
+            name: string;
+            /** Name En */
+            name_en: string;
+            /** Kind */
+            kind: string;
+            /** Kind Label */
+            kind_label: string;
+            /** Series */
+            series: string[];
+            /** Sex */
+            sex: string | null;
+            /** Min Age */
+            min_age: string | null;
+            /** Max Age Exclusive */
+            max_age_exclusive: string | null;
+            /** Age Label */
+            age_label: string;
+            /** Free Of Charge */
+            free_of_charge: boolean;
+            /** Products */
+            products: components["schemas"]["Product"][];
+        };
+        /**
+         * VaccineList
+         * @description The catalogue, or what of it a search found.
+         */
+        VaccineList: {
+            /** Items */
+            items: components["schemas"]["Vaccine"][];
+        };
+        /**
+         * VaccineOfReservation
+         * @description Against what.
+         */
+        VaccineOfReservation: {
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Name */
+            name: string;
+        };
+        /** ValidationError */
+        ValidationError: {
+            /** Location */
+            loc: (string | number)[];
+            /** Message */
+            msg: string;
+            /** Error Type */
+            type: string;
+            /** Input */
+            input?: unknown;
+            /** Context */
+            ctx?: Record<string, never>;
+        };
+        /**
+         * VialsInput
+         * @description New whole vials of a stock and why.
+         */
+        VialsInput: {
+            /** Vials */
+            vials: number;
+            /** No New Vial From */
+            no_new_vial_from?: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Window
+         * @description A window as residents see it; `free` is what can be booked online.
+         */
+        Window: {
+            /** Window Id */
+            window_id: number;
+            /** Starts At */
+            starts_at: string;
+            /** Ends At */
+            ends_at: string;
+            /** Capacity */
+            capacity: number;
+            /** Free */
+            free: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "full" | "not_yet" | "ended" | "closed";
+            /** Bookable From */
+            bookable_from: string | null;
+        };
+        /**
+         * WindowAnswer
+         * @description A window with its quotas.
+         */
+        WindowAnswer: {
+            /** Window Id */
+            window_id: number;
+            /** Starts At */
+            starts_at: string;
+            /** Ends At */
+            ends_at: string;
+            /** Bookable Until */
+            bookable_until: string;
+            /** Capacity */
+            capacity: number;
+            /** Held */
+            held: number;
+            /** Booked */
+            booked: number;
+            /** Free */
+            free: number;
+            /** Version */
+            version: number;
+            /** Quotas */
+            quotas: components["schemas"]["QuotaAnswer"][];
+        };
+        /**
+         * WindowInput
+         * @description A bookable interval; `bookable_until` defaults to its start.
+         */
+        WindowInput: {
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+            /**
+             * Ends At
+             * Format: date-time
+             */
+            ends_at: string;
+            /** Capacity */
+            capacity: number;
+            /** Bookable Until */
+            bookable_until?: string | null;
+            /** Quotas */
+            quotas: components["schemas"]["QuotaInput"][];
+        };
+        /**
+         * WindowOfReservation
+         * @description When.
+         */
+        WindowOfReservation: {
+            /** Window Id */
+            window_id: number;
+            /** Session Id */
+            session_id: number;
+            /** Starts At */
+            starts_at: string;
+            /** Ends At */
+            ends_at: string;
         };
     };
     responses: never;
@@ -606,7 +1505,106 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    list_districts: {
+    send_code_api_v1_auth_codes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeSent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    log_in_api_v1_auth_login_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResidentTokens"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    refresh_api_v1_auth_refresh_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResidentTokens"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    log_out_api_v1_auth_logout_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -615,29 +1613,186 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    log_in_staff_api_v1_auth_staff_login_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StaffLoginRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["District"][];
-                    };
+                    "application/json": components["schemas"]["StaffTokens"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
     };
-    list_vaccines: {
+    me_api_v1_resident_me_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeAnswer"];
+                };
+            };
+        };
+    };
+    list_people_api_v1_resident_people_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleAnswer"];
+                };
+            };
+        };
+    };
+    add_person_api_v1_resident_people_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPerson"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    get_person_api_v1_resident_people__person_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    unbind_person_api_v1_resident_people__person_id__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    vaccines_api_v1_public_vaccines_get: {
         parameters: {
             query?: {
                 q?: string | null;
@@ -648,29 +1803,48 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Vaccine"][];
-                    };
+                    "application/json": components["schemas"]["VaccineList"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    list_clinics: {
+    districts_api_v1_public_districts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DistrictList"];
+                };
+            };
+        };
+    };
+    search_api_v1_public_clinics_get: {
         parameters: {
             query?: {
                 district?: string | null;
@@ -687,30 +1861,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Clinic"][];
-                        next_cursor: string | null;
-                    };
+                    "application/json": components["schemas"]["ClinicPage"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    read_clinic: {
+    show_api_v1_public_clinics__clinic_id__get: {
         parameters: {
             query?: never;
             header?: never;
@@ -721,7 +1893,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -730,18 +1902,28 @@ export interface operations {
                     "application/json": components["schemas"]["ClinicDetail"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
     };
-    list_windows: {
+    windows_api_v1_public_clinics__clinic_id__windows_get: {
         parameters: {
             query?: {
                 vaccine?: string | null;
@@ -756,7 +1938,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -765,18 +1947,29 @@ export interface operations {
                     "application/json": components["schemas"]["ClinicWindows"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    send_code: {
+    hold_api_v1_resident_holds_post: {
         parameters: {
             query?: never;
             header?: {
@@ -787,322 +1980,82 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewCode"];
+                "application/json": components["schemas"]["HoldRequest"];
             };
         };
         responses: {
-            /** @description OK */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CodeSent"];
-                };
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    log_in: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewLogin"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Login"];
-                };
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    refresh: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewRefresh"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Login"];
-                };
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    log_out: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_me: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_people: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["Person"][];
-                    };
-                };
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_person: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewPerson"];
-            };
-        };
-        responses: {
-            /** @description OK */
+            /** @description Successful Response */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Person"];
+                    "application/json": components["schemas"]["HoldAnswer"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    read_person: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                person_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Person"];
-                };
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    unbind_person: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                person_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    hold: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewHold"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Hold"];
-                };
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_hold: {
+    show_hold_api_v1_resident_holds__hold_id__get: {
         parameters: {
             query?: never;
             header?: never;
@@ -1113,44 +2066,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HoldDetail"];
-                };
-            };
-            /** @description Refused */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    confirm_hold: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                hold_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["HoldProof"];
-            };
-        };
-        responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1159,18 +2075,38 @@ export interface operations {
                     "application/json": components["schemas"]["Reservation"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
     };
-    release_hold: {
+    confirm_api_v1_resident_holds__hold_id__confirm_post: {
         parameters: {
             query?: never;
             header?: {
@@ -1183,34 +2119,193 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["HoldProof"];
+                "application/json": components["schemas"]["ConfirmRequest"];
             };
         };
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ReleasedHold"];
+                    "application/json": components["schemas"]["Reservation"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    list_reservations: {
+    release_api_v1_resident_holds__hold_id__release_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                hold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReleaseRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    reservations_api_v1_resident_reservations_get: {
         parameters: {
             query?: {
-                state?: ("live" | "ended") | null;
+                state?: string;
                 cursor?: string | null;
             };
             header?: never;
@@ -1219,30 +2314,37 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Reservation"][];
-                        next_cursor: string | null;
-                    };
+                    "application/json": components["schemas"]["ReservationPage"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
     };
-    read_reservation: {
+    show_api_v1_resident_reservations__reservation_id__get: {
         parameters: {
             query?: never;
             header?: never;
@@ -1253,7 +2355,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1262,18 +2364,38 @@ export interface operations {
                     "application/json": components["schemas"]["Reservation"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
     };
-    reschedule: {
+    reschedule_api_v1_resident_reservations__reservation_id__reschedule_post: {
         parameters: {
             query?: never;
             header?: {
@@ -1286,11 +2408,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Reschedule"];
+                "application/json": components["schemas"]["RescheduleRequest"];
             };
         };
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1299,18 +2421,69 @@ export interface operations {
                     "application/json": components["schemas"]["Reservation"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    cancel: {
+    cancel_api_v1_resident_reservations__reservation_id__cancel_post: {
         parameters: {
             query?: never;
             header?: {
@@ -1323,11 +2496,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Cancellation"];
+                "application/json": components["schemas"]["CancelRequest"];
             };
         };
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1336,13 +2509,604 @@ export interface operations {
                     "application/json": components["schemas"]["Reservation"];
                 };
             };
-            /** @description Refused */
-            "4XX": {
+            /** @description refused */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    publish_api_v1_clinic_sessions_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    show_api_v1_clinic_sessions__session_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    set_capacity_api_v1_clinic_windows__window_id__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                window_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CapacityInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    set_quota_api_v1_clinic_windows__window_id__quotas__channel__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                window_id: number;
+                channel: "h5" | "desk" | "phone" | "school" | "campaign";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    set_vials_api_v1_clinic_stocks__stock_id__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                stock_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VialsInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    close_api_v1_clinic_sessions__session_id__close_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };

@@ -13,6 +13,13 @@ export async function allVaccines(): Promise<Answer<{ items: Vaccine[] }>> {
   return told
 }
 
+/** Makers by product: the catalogue knows them, windows and reservations name the product only. */
+export async function makers(): Promise<ReadonlyMap<number, string>> {
+  const told = await allVaccines()
+  const products = told.ok ? told.data.items.flatMap((vaccine) => vaccine.products) : []
+  return new Map(products.map((product) => [product.product_id, product.manufacturer]))
+}
+
 /** The vaccine of a code, or null where it is unknown or the catalogue cannot be had. */
 export async function vaccineOf(code: string): Promise<Vaccine | null> {
   const told = await allVaccines()
