@@ -367,6 +367,26 @@ async def test_large_type_keyboard_and_focus(visit: Visit) -> None:
     await visitor.title("没有这个页面")
 
 
+async def test_an_old_access_token_is_renewed_unseen_and_a_dead_login_leads_back(visit: Visit) -> None:
+    resident = await visit("renewal")
+    page = resident.page
+    await become_resident(resident)
+    spoil = """(changes) => localStorage.setItem('humiao.login',
+        JSON.stringify({ ...JSON.parse(localStorage.getItem('humiao.login')), ...changes }))"""
+    await page.evaluate(spoil, {"accessToken": "spoilt"})
+    await resident.open("people")
+    await page.get_by_role("heading", name=re.compile("小明")).wait_for()
+    assert len([path for path, _ in resident.changes if path.endswith("/auth/refresh")]) == 1
+
+    await page.evaluate(spoil, {"accessToken": "spoilt", "refreshToken": "no-such-refresh-token"})
+    await page.reload()
+    await page.get_by_role("heading", name=re.compile("登录")).wait_for()
+    await resident.look("login-over")
+    await resident.press("重新登录")
+    await resident.title("手机验证码登录")
+    assert "next=/people" in page.url
+
+
 async def test_the_rules_of_look_can_fail(visit: Visit) -> None:
     """The control: a faint text and a small button are found, so silence means something."""
     visitor = await visit("control")
