@@ -1,158 +1,117 @@
 """An embedded PostgreSQL: initialised once, durable (fsync on, checksums), on a loopback port, password needed."""
 
+import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
-from secrets import token_urlsafe
+from typing import Any
 
 from humiao.embedded import binaries, process
-from humiao.embedded.user import ServerUser, common_root, own, place_for_data, reach_copy, server_user
+from humiao.embedded.process import Steps
+from humiao.embedded.server import Server, ServerFailed, new_password
+from humiao.embedded.user import own, reach_copy
 
 DATABASE = "humiao"
 ROLE = "humiao"
-START_PATIENCE_S = 60.0  # recovery after a crash may have to replay a good deal of log
 
 
-class PostgresFailed(Exception):
-    """The server did not come up; the message ends with the last lines of its log."""
-
-
-class Postgres:
+class Postgres(Server):
     """One server with its data below `home`/postgres. `start` is safe after any kind of death."""
 
-    def __init__(self, home: Path, *, port: int | None = None) -> None:
-        self._home = home
-        self._user: ServerUser = server_user()
-        self._log = home / "logs" / "postgres.log"
-        self._port_file = home / "run" / "postgres.port"
-        self._password_file = home / "run" / "postgres.password"
-        self._wanted_port = port
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
+    name = "postgres"
+    programs = ("postgres",)
+    stop_signal = signal.SIGINT  # fast shutdown: sessions are ended, everything is written
+    start_patience_s = 120.0  # recovery after a crash may have to replay a good deal of log
 
     @property
     def url(self) -> str:
         """The address with its password, for HUMIAO_DATABASE_URL."""
-        password = self._password_file.read_text(encoding="utf-8").strip()
-        return f"postgresql://{ROLE}:{password}@127.0.0.1:{self.port}/{DATABASE}"
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process id while it runs."""
-        return self._process.pid if self._process and self._process.poll() is None else None
+        return f"postgresql://{ROLE}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
 
     def _tool(self, name: str) -> Path:
         found = binaries.find_postgres()
-        copy = reach_copy(found.tree, self._user, "postgres")
-        return found.tool(name) if copy is None else copy / found.tool(name).relative_to(common_root(found.tree))
+        copied = reach_copy(found.tool("postgres"), found.tree, self._user, self.data.parent / "binaries")
+        return copied.parent / name
 
-    def start(self) -> None:
-        """Initialise if need be, end a leftover server of this data, start, and wait until it answers."""
-        data = place_for_data(self._home / "postgres", self._user)
-        run = self._home / "run"
-        run.mkdir(parents=True, exist_ok=True)
-        run.chmod(0o700)
+    def _prepare(self, data: Path) -> Steps:
         if not (data / "PG_VERSION").exists():
-            self._initialise(data)
-        own(data, self._user)
-        self._end_leftover(data)
-        self.port = self._choose_port()
-        self._process = process.start(
-            [
-                self._tool("postgres"), "-D", data, "-p", str(self.port),
-                "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-                "-c", "max_connections=100", "-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB",
-                "-c", "log_min_messages=warning", "-c", "password_encryption=scram-sha-256",
-                "-c", "timezone=Asia/Shanghai", "-c", "log_timezone=Asia/Shanghai",
-            ],
-            user=self._user, log=self._log, death_signal=signal.SIGINT,
-        )  # fmt: skip
-        self._wait_until_it_answers()
+            yield from self._initialise(data)
+        # No process of this city is left here, so a lock that names a live process names a stranger with a reused id.
+        (data / "postmaster.pid").unlink(missing_ok=True)
 
-    def _initialise(self, data: Path) -> None:
-        own(data, self._user)
-        password = token_urlsafe(24)
-        self._password_file.touch(mode=0o600)
-        self._password_file.write_text(password, encoding="utf-8")
-        handed = data.parent / f".{data.name}.initial"  # initdb runs as the server user and must read it
-        handed.write_text(password, encoding="utf-8")
-        if self._user.switch:
-            handed.chmod(0o644)
+    def _initialise(self, data: Path) -> Steps:
+        """Make the cluster beside its place and move it there whole: a start cut off leaves nothing half made."""
+        draft, password = data.with_name("postgres.draft"), data.with_name("postgres.password")
+        shutil.rmtree(draft, ignore_errors=True)
+        own(draft, self._user)
+        self._write(password, new_password())
+        initdb = process.start(
+            [
+                self._tool("initdb"), "-D", draft, "-U", ROLE, "--pwfile", password, "-A", "scram-sha-256",
+                "-E", "UTF8", "-k", *self._locale_flags(),
+            ],
+            user=self._user, log=self.log,
+        )  # fmt: skip
         try:
-            initdb = process.start(
-                [
-                    self._tool("initdb"), "-D", data, "-U", ROLE, "--pwfile", handed, "-A", "scram-sha-256",
-                    "-E", "UTF8", "-k", *self._locale_flags(),
-                ],
-                user=self._user, log=self._log,
-            )  # fmt: skip
-            if initdb.wait(120) != 0:
-                raise PostgresFailed(f"initdb failed:\n{self._log_tail()}")
+            while initdb.poll() is None:
+                yield
         finally:
-            handed.unlink()
+            initdb.kill()
+        if initdb.returncode != 0:
+            raise ServerFailed(f"initdb failed:\n{self.log_tail()}")
+        password.rename(draft / "password")
+        draft.rename(data)
 
     def _locale_flags(self) -> list[str]:
         """C.UTF-8 for ctype is a must: with ctype C, trigrams of Chinese text are silently empty."""
-        version = subprocess.run([self._tool("postgres"), "--version"], capture_output=True, text=True, check=True)
+        version = subprocess.run(
+            [self._tool("postgres"), "--version"], capture_output=True, text=True, check=True, cwd="/"
+        )
         major = int(version.stdout.split()[2].split(".")[0])
         return ["--locale=C.UTF-8", *(["--locale-provider=builtin"] if major >= 17 else [])]
 
-    def _choose_port(self) -> int:
-        if self._wanted_port:
-            return self._wanted_port
-        if self._port_file.exists():
-            remembered = int(self._port_file.read_text())
-            if process.port_is_free(remembered):
-                return remembered
-        port = process.free_port()
-        self._port_file.write_text(str(port))
-        return port
+    def _command(self, data: Path) -> list[str | Path]:
+        # cluster_name is part of every title, so that even a backend whose postmaster was killed is known as ours
+        return [
+            self._tool("postgres"), "-D", data, "-p", str(self.port),
+            "-c", f"cluster_name={self.marker}",
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+            "-c", "max_connections=100", "-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB",
+            "-c", "fsync=on", "-c", "full_page_writes=on",
+            "-c", "log_min_messages=warning", "-c", "password_encryption=scram-sha-256",
+            "-c", "timezone=Asia/Shanghai", "-c", "log_timezone=Asia/Shanghai",
+        ]  # fmt: skip
 
-    def _end_leftover(self, data: Path) -> None:
-        pid_file = data / "postmaster.pid"
-        if pid_file.exists():
-            process.end_stranger(int(pid_file.read_text().splitlines()[0]), str(data), ask=signal.SIGINT)
-
-    def _wait_until_it_answers(self) -> None:
-        """psql-free readiness: the status line of postmaster.pid says ready, then a database is made if absent."""
-        assert self._process is not None
-        data = place_for_data(self._home / "postgres", self._user)
-        deadline = time.monotonic() + START_PATIENCE_S
-        while True:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise PostgresFailed(f"PostgreSQL did not start:\n{self._log_tail()}")
-            try:
-                lines = (data / "postmaster.pid").read_text().splitlines()
-            except OSError:
-                lines = []
-            if len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready":
-                return
-            time.sleep(0.02)
-
-    def _log_tail(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:]) if self._log.exists() else ""
+    def _answers(self, data: Path) -> bool:
+        """The status line of postmaster.pid says ready: known without a client, and only after recovery."""
+        try:
+            lines = (data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
     async def make_database(self) -> None:
-        """Create the database of the application where it is missing."""
+        """Create the application's database where it is missing; raises ServerFailed if it cannot search Chinese."""
         import asyncpg  # noqa: PLC0415 - the launcher runs without it until here
 
         connection = await asyncpg.connect(self.url.rsplit("/", 1)[0] + "/postgres")
         try:
             if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
                 await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+            if not await knows_chinese(connection):
+                raise ServerFailed("trigrams of Chinese text are empty: the cluster was not made with C.UTF-8")
         finally:
             await connection.close()
 
-    def kill(self) -> None:
-        """kill -9, as a fault; `start` recovers."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait(5)
-        self._process = None
 
-    def stop(self) -> None:
-        """Fast shutdown; returns when the server is gone."""
-        if self._process:
-            process.stop(self._process, ask=signal.SIGINT, patience_s=15)
-            self._process = None
+async def knows_chinese(connection: Any) -> bool:
+    """Whether trigram search works for Chinese text (or pg_trgm is not there at all). Changes nothing."""
+    if not await connection.fetchval("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'"):
+        return True
+    trial = connection.transaction()
+    await trial.start()
+    try:
+        await connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        return bool(await connection.fetchval("SELECT cardinality(show_trgm('流感疫苗')) > 0"))
+    finally:
+        await trial.rollback()
