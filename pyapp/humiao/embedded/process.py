@@ -8,6 +8,7 @@ blocking caller (`run_blocking`) and the one in an event loop (`run_async`).
 """
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 from humiao.embedded.user import ServerUser
@@ -24,7 +25,7 @@ PR_SET_PDEATHSIG = 1
 CLUSTER_BUS_SAFE_MAX = 55_535  # a Valkey cluster bus is at port + 10000
 PAUSE_S = 0.02
 
-Steps = Iterator[None]
+Steps = Generator[None, None, None]
 
 
 def run_blocking(steps: Steps) -> None:
@@ -34,9 +35,10 @@ def run_blocking(steps: Steps) -> None:
 
 
 async def run_async(steps: Steps) -> None:
-    """Run steps to their end, letting the event loop go on in between."""
-    for _ in steps:
-        await asyncio.sleep(PAUSE_S)
+    """Run steps to their end, letting the event loop go on in between; a cancelled caller ends them."""
+    with contextlib.closing(steps):
+        for _ in steps:
+            await asyncio.sleep(PAUSE_S)
 
 
 def free_port() -> int:

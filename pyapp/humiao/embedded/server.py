@@ -90,8 +90,7 @@ class Server(ABC):
         for folder in (self._home / "logs", self._home / "run"):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        set_aside(self.log)
         yield from process.ending_strays(self.marker, self.programs, ask=self.stop_signal, patience_s=10)
         data = self.data
         yield from self._prepare(data)
@@ -153,6 +152,12 @@ class Server(ABC):
             self._process = None
             yield from process.ending_strays(self.marker, self.programs, ask=self.stop_signal, patience_s=5)
             self._note()
+
+
+def set_aside(log: Path) -> None:
+    """Rename a log that has grown too long, before its process starts again."""
+    if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+        log.replace(log.with_suffix(".log.1"))
 
 
 def write_private(path: Path, text: str) -> None:

@@ -28,7 +28,7 @@ class Valkey(Server):
         own(data, self._user)
         if not (data / "password").exists():
             self._write(data / "password", new_password())
-        return iter(())
+        yield
 
     def _command(self, data: Path) -> list[str | Path]:
         server = binaries.find_valkey()

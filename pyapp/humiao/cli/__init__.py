@@ -1,0 +1,283 @@
+"""The command line: `humiao up` for a whole city on one machine, and each process on its own for production.
+
+Commands load what they need when they run, so that `--help` is quick and the launcher stays small.
+"""
+# ruff: noqa: PLC0415
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from humiao.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals may hold personal data and keys
+    help="沪苗 Humiao：疫苗接种登记、预约与公共服务 / registration, booking and public services for immunization.",
+)
+staff_app = typer.Typer(no_args_is_help=True, help="员工账号 / staff accounts.")
+audit_app = typer.Typer(no_args_is_help=True, help="审计链 / the audit chain.")
+demo_app = typer.Typer(no_args_is_help=True, help="演示城市 / the demo city.")
+app.add_typer(staff_app, name="staff")
+app.add_typer(audit_app, name="audit")
+app.add_typer(demo_app, name="demo")
+console = Console()
+
+Result = TypeVar("Result")
+OfCity = Annotated[str, typer.Option("--city", hidden=True, help="the city this process belongs to, as `ps` shows it")]
+
+
+def _addressed(*, needed: bool = True) -> Settings:
+    """Settings of this process, completed with the addresses of the city that runs in its home.
+
+    Exits with 2 where no city runs, no address is set and one is `needed`.
+    """
+    from humiao.embedded.city import running_city
+
+    settings = Settings()
+    if settings.database_url and settings.redis_url:
+        return settings
+    city = running_city(settings.home)
+    if city:
+        found = {"database_url": settings.database_url or city["database_url"]}
+        found["redis_url"] = settings.redis_url or city["redis_url"]
+        return settings.model_copy(update=found | {"http_port": city["port"]})
+    if needed:
+        console.print(
+            "这里没有正在运行的城市：先运行 make run，或设置 HUMIAO_DATABASE_URL 和 HUMIAO_REDIS_URL。\n"
+            f"No city runs in {settings.home}: start one with `make run`, or set both addresses.",
+            style="yellow",
+            highlight=False,
+        )
+        raise typer.Exit(2)
+    return settings
+
+
+def _with_database(work: Callable[[Any, Settings], Awaitable[Result]]) -> Result:
+    """Run `work(connection, settings)` on a connection to the city's database."""
+    import asyncpg
+
+    settings = _addressed()
+
+    async def run() -> Result:
+        connection = await asyncpg.connect(settings.database_url)
+        try:
+            return await work(connection, settings)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def _bar() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
+
+
+@app.command()
+def up(
+    demo: Annotated[bool | None, typer.Option("--demo/--no-demo", help="载入演示城市 / load the demo city")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="HTTP 端口，0 为任意空闲 / 0: any free")] = None,
+) -> None:
+    """在本机启动整座城市；Ctrl-C 停止 / start a whole city here; Ctrl-C stops it and leaves nothing behind."""
+    from humiao.cli.up import run_city
+
+    settings = Settings()
+    if port is not None:
+        settings = settings.model_copy(update={"http_port": port})
+    raise typer.Exit(asyncio.run(run_city(settings, demo=settings.demo if demo is None else demo, console=console)))
+
+
+@app.command()
+def serve(city: OfCity = "") -> None:
+    """提供接口与页面 / serve the API and pages: one process; run as many as needed behind a balancer."""
+    import uvicorn
+
+    del city
+    settings = _settings_of_process()
+    uvicorn.run(
+        "humiao.main:create_app", factory=True, host=settings.http_host, port=settings.http_port, loop="uvloop",
+        http="httptools", access_log=False, server_header=False, timeout_graceful_shutdown=8, log_level="warning",
+    )  # fmt: skip
+
+
+@app.command()
+def worker(city: OfCity = "") -> None:
+    """后台任务 / expiry, messages, reconciliation. Several may run; one leads."""
+    from humiao.worker.run import main
+
+    del city
+    asyncio.run(main(_settings_of_process()))
+
+
+def _settings_of_process() -> Settings:
+    settings = Settings()
+    if not settings.database_url or not settings.redis_url:
+        console.print("请设置 HUMIAO_DATABASE_URL 和 HUMIAO_REDIS_URL（humiao up 会自动设置）/ set both addresses.")
+        raise typer.Exit(2)
+    return settings
+
+
+@app.command()
+def migrate() -> None:
+    """升级数据库 / bring the database up to date."""
+    from humiao.kit.migrations import migrate as run
+
+    settings = Settings()
+    settings = settings if settings.database_url else _addressed()
+    assert settings.database_url
+    with _bar() as bar:
+        task = bar.add_task("migrations", total=None)
+        done = asyncio.run(
+            run(
+                settings.database_url,
+                lambda n, total, what: bar.update(task, completed=n, total=total, description=what),
+            )
+        )
+    console.print(f"已应用 {len(done)} 个迁移：{', '.join(done)}" if done else "数据库已是最新 / up to date")
+
+
+@app.command()
+def status() -> None:
+    """正在运行的城市 / the running city: its processes and what is in it."""
+    from humiao.embedded.city import running_city
+
+    home = Settings().home
+    city = running_city(home)
+    if city is None:
+        console.print(f"没有城市在 {home} 运行 / no city runs here", style="yellow", highlight=False)
+        raise typer.Exit(1)
+    table = Table("进程 / process", "PID", "日志 / log", title=city["url"])
+    table.add_row("up", str(city["pid"]), "")
+    for name, pid in city["pids"].items():
+        table.add_row(name, str(pid), str(home / "logs" / f"{name}.log"))
+    console.print(table)
+
+
+@app.command()
+def sms(
+    phone: Annotated[str, typer.Option(help="只看发给此手机号的 / only messages to this phone")] = "",
+    count: Annotated[int, typer.Option(min=1, help="条数 / how many")] = 5,
+) -> None:
+    """最近的短信 / the newest text messages of the embedded city, codes included."""
+    from humiao.cli.up import sms_line
+
+    path = Settings().sms_path
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = [message for message in map(json.loads, lines) if message["phone"].endswith(phone)]
+    for message in found[-count:]:
+        console.print(f"{message['at'][:19]}  {sms_line(message)}", highlight=False, markup=False, soft_wrap=True)
+    if not found:
+        console.print("还没有短信 / no messages yet")
+
+
+@app.command()
+def openapi() -> None:
+    """接口描述 / print the OpenAPI document of the API; needs no city."""
+    from humiao.main import create_app
+
+    nowhere = {"database_url": "postgresql://nowhere", "redis_url": "redis://nowhere"}
+    document = create_app(Settings().model_copy(update=nowhere)).openapi()
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True))
+
+
+@app.command()
+def doctor() -> None:
+    """体检 / check this machine and the running city; says what to do where something is wrong."""
+    from humiao.cli.doctor import examine
+
+    table = Table("检查 / check", "", "结果 / seen", "怎么办 / what to do")
+    signs = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "bad": "[red]✗[/]"}
+    findings = asyncio.run(examine(_addressed(needed=False)))
+    for finding in findings:
+        table.add_row(
+            finding.what, signs[finding.verdict], finding.seen, "" if finding.verdict == "ok" else finding.remedy
+        )
+    console.print(table)
+    raise typer.Exit(1 if any(finding.verdict == "bad" for finding in findings) else 0)
+
+
+@app.command()
+def rush(
+    residents: Annotated[int, typer.Option(min=1, help="多少人抢 / how many race")] = 2000,
+    places: Annotated[int, typer.Option(min=1, help="多少个号 / for how many places")] = 200,
+    fault: Annotated[str, typer.Option(help="none, quota, valkey (kill -9, restart empty) or api (kill -9)")] = "none",
+    json_file: Annotated[Path | None, typer.Option(help="write the verdict here as JSON")] = None,
+) -> None:
+    """抢号演练 / let residents race for places through the real API, and audit what came of it."""
+    from humiao.rush import run
+
+    verdict = asyncio.run(run(_addressed(), residents=residents, places=places, fault=fault, console=console))
+    if json_file:
+        json_file.write_text(json.dumps(verdict.as_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+    raise typer.Exit(0 if verdict.good else 1)
+
+
+@demo_app.command("load")
+def demo_load() -> None:
+    """载入演示城市 / load clinics, two weeks of sessions and demo accounts; adds only what is missing."""
+    from humiao.demo.load import load_demo
+    from humiao.embedded.demo_people import bring_people
+    from humiao.kit.keys import load_keys
+    from humiao.vaccines.load import load_catalogue
+
+    async def work(connection: Any, settings: Settings) -> Any:
+        with _bar() as bar:
+            task = bar.add_task("demo", total=None)
+            catalogue = await load_catalogue(connection)
+            loaded = await load_demo(
+                connection,
+                lambda n, total, what: bar.update(task, completed=n, total=total, description=what),
+                catalogue=catalogue,
+            )
+            await bring_people(connection, settings.home, load_keys(settings.keys_path).vault())
+        return loaded
+
+    loaded = _with_database(work)
+    console.print(f"{loaded.clinics} 家门诊；新增 {loaded.sessions} 个场次、{loaded.windows} 个时段 / added")
+
+
+@staff_app.command("create-admin")
+def create_admin(
+    username: str,
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+    clinic: Annotated[int | None, typer.Option(help="门诊编号：建门诊账号 / clinic id: staff of this clinic")] = None,
+) -> None:
+    """建管理员 / create a city administrator, or staff of one clinic."""
+    from humiao.auth.staff import Role
+    from humiao.auth.staff import create_admin as create
+
+    role: Role = "clinic_staff" if clinic else "city_admin"
+
+    async def work(connection: Any, _settings: Settings) -> int | None:
+        return await create(connection, username, password, username, role, clinic_id=clinic)
+
+    try:
+        made = _with_database(work)
+    except ValueError as refused:
+        raise typer.BadParameter(str(refused)) from None
+    if made is None:
+        console.print(f"用户名 {username} 已被占用 / taken", style="yellow")
+        raise typer.Exit(1)
+    console.print(f"已创建 / created {username}（{role}）")
+
+
+@audit_app.command("verify")
+def audit_verify() -> None:
+    """核验审计链 / recompute every link of the audit chain; names the first that does not fit."""
+    from humiao.backoffice.audit import verify
+
+    async def work(connection: Any, _settings: Settings) -> Any:
+        return await verify(connection)
+
+    report = _with_database(work)
+    console.print(f"核验 {report.links} 个链节、{report.entries} 条记录：{report.finding}")
+    raise typer.Exit(0 if report.sound else 1)

@@ -1,0 +1,112 @@
+"""`humiao up`: a whole city at this terminal, what it tells, and how it ends."""
+
+import asyncio
+import signal
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from humiao.demo.people import DEMO_PHONE
+from humiao.embedded.binaries import BinariesMissing
+from humiao.embedded.city import AlreadyRunning, City
+from humiao.embedded.server import ServerFailed
+from humiao.embedded.user import NoServerUser
+from humiao.kit.masking import mask_phone
+from humiao.settings import H5_DIST, Settings
+
+
+class Terminal:
+    """Tells what happens in a city: a progress bar while it starts, then one line an event."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self.bar = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
+        self._task = self.bar.add_task("启动 / starting", total=None)
+
+    def step(self, what: str) -> None:
+        """Something of unknown length begins."""
+        self.bar.update(self._task, description=what, total=None, completed=0)
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        """`done` of `total` steps of long work are done."""
+        self.bar.update(self._task, description=what, completed=done, total=total)
+
+    def warning(self, source: str, text: str) -> None:
+        """A process warned, ended or came back."""
+        self._console.print(f"{source:>8} │ {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+    def message(self, sms: dict[str, Any]) -> None:
+        """A text message was sent."""
+        self._console.print(sms_line(sms), highlight=False, markup=False, soft_wrap=True)
+
+
+def sms_line(sms: dict[str, Any]) -> str:
+    """The message as it is shown: the phone masked, the text whole."""
+    return f"短信 → {mask_phone(str(sms.get('phone', '')))}：{sms.get('text', '')}"
+
+
+def welcome(city: City, *, demo: bool) -> Panel:
+    """The box that says where everything is."""
+    base = f"http://127.0.0.1:{city.port}"
+    pages = f"{base}/h5/" if H5_DIST.is_dir() else "尚未构建 / not built: make web"
+    lines = [
+        f"居民页面 H5      {pages}",
+        f"接口文档 API     {base}/docs",
+        f"健康检查 health  {base}/readyz",
+        "",
+    ]
+    if demo:
+        lines += [
+            f"演示登录 login   手机号 {DEMO_PHONE}（或任意手机号），验证码会显示在下面 / the code appears below",
+            f"演示员工 staff   demo-admin / {city.demo_password}",
+        ]
+    else:
+        lines.append("登录 login       验证码会显示在下面 / the code appears below")
+    lines += [
+        "另开终端 more    humiao sms · humiao status · humiao rush · humiao doctor",
+        "停止 stop        Ctrl-C",
+    ]
+    return Panel("\n".join(lines), title="沪苗 Humiao", expand=False)
+
+
+async def run_city(settings: Settings, *, demo: bool, console: Console) -> int:
+    """Start, watch, stop; returns the exit code. A first signal stops in order, a second at once."""
+    stopping, hurry = asyncio.Event(), asyncio.Event()
+
+    def asked() -> None:
+        (hurry if stopping.is_set() else stopping).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, asked)
+
+    terminal = Terminal(console)
+    city = City(settings, demo=demo, narrator=terminal)
+    try:
+        with terminal.bar:
+            starting, waiting = asyncio.create_task(city.start()), asyncio.create_task(stopping.wait())
+            await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+            try:
+                await starting
+            except asyncio.CancelledError:
+                return 130
+        if settings.http_port and city.port != settings.http_port:
+            terminal.warning("serve", f"端口 {settings.http_port} 已被占用，改用 {city.port} / port taken")
+        console.print(welcome(city, demo=demo))
+        await city.watch(stopping)
+        return 0
+    except AlreadyRunning as running:
+        console.print(f"这个城市已在运行 / already running: {running}", style="yellow", highlight=False)
+        return 1
+    except (ServerFailed, BinariesMissing, NoServerUser) as failure:
+        console.print(str(failure), style="red", highlight=False, markup=False)
+        return 1
+    finally:
+        if stopping.is_set():
+            console.print("正在停止… / stopping (Ctrl-C again: at once)", highlight=False)
+        await city.stop(hurry)

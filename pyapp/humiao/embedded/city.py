@@ -1,0 +1,305 @@
+"""A whole city on one machine: servers, migrations, data, API and worker; watched, restarted, stopped in order."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import asyncpg
+
+from humiao.demo.load import load_demo
+from humiao.embedded import process
+from humiao.embedded.child import Child
+from humiao.embedded.demo_people import bring_people
+from humiao.embedded.postgres import Postgres
+from humiao.embedded.server import ServerFailed, write_private
+from humiao.embedded.tail import Tail, worth_showing
+from humiao.embedded.valkey import Valkey
+from humiao.kit.keys import Keys, make_keys
+from humiao.kit.migrations import migrate
+from humiao.settings import Settings
+from humiao.vaccines.load import load_catalogue
+
+API_PATIENCE_S = 60.0
+PAUSE_FIRST_S, PAUSE_MAX_S = 0.2, 5.0
+STEADY_S = 30.0  # what ran this long is started again without a long wait
+SAME_WARNING_S = 10.0
+
+
+class AlreadyRunning(Exception):
+    """Another launcher runs this city; the message says which process and where."""
+
+
+class Narrator(Protocol):
+    """Who tells people what happens."""
+
+    def step(self, what: str) -> None:
+        """Something of unknown length begins."""
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        """`done` of `total` steps of long work are done."""
+
+    def warning(self, source: str, text: str) -> None:
+        """A process warned, ended or came back."""
+
+    def message(self, sms: dict[str, Any]) -> None:
+        """A text message was sent: {at, phone, text}."""
+
+
+class Part(Protocol):
+    """A server or a process of ours, as the watch sees it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called on the terminal and in file names."""
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+
+    async def start_async(self) -> None:
+        """Start it."""
+
+    async def stop_async(self, patience_s: float) -> None:
+        """Stop it."""
+
+    def kill(self) -> None:
+        """kill -9."""
+
+
+class City:
+    """`start`, `watch` until asked to stop, `stop`. Everything it started is gone when `stop` returns."""
+
+    def __init__(self, settings: Settings, *, demo: bool, narrator: Narrator) -> None:
+        self._home = settings.home.resolve()
+        self._settings = settings
+        self._demo = demo
+        self._narrator = narrator
+        self._postgres = None if settings.database_url else Postgres(self._home)
+        self._valkey = None if settings.redis_url else Valkey(self._home)
+        self._children: list[Child] = []
+        self._lock: int | None = None
+        self._run_file = self._home / "run" / "city.json"
+        self._shown: dict[tuple[str, str], float] = {}
+        self.port = settings.http_port
+        self.demo_password = ""  # of the demo's staff accounts, made for this installation
+
+    @property
+    def database_url(self) -> str:
+        """The address of PostgreSQL."""
+        return self._settings.database_url or (self._postgres.url if self._postgres else "")
+
+    @property
+    def redis_url(self) -> str:
+        """The address of Valkey."""
+        return self._settings.redis_url or (self._valkey.url if self._valkey else "")
+
+    @property
+    def _parts(self) -> list[Part]:
+        """What runs, in the order of starting."""
+        servers: list[Part] = [part for part in (self._postgres, self._valkey) if part]
+        return [*servers, *reversed(self._children)]
+
+    async def start(self) -> None:
+        """Bring everything up; raises AlreadyRunning, ServerFailed, BinariesMissing, NoServerUser.
+
+        May be cancelled; call `stop` whatever happened.
+        """
+        self._take_home()
+        keys = make_keys(self._settings.keys_path)
+        self._narrator.step("PostgreSQL · Valkey")
+        await asyncio.gather(*(part.start_async() for part in (self._postgres, self._valkey) if part))
+        if self._postgres:
+            await self._postgres.make_database()
+        await self._load(keys)
+        self._narrator.step("API · worker")
+        if self.port == 0 or not process.port_is_free(self.port):
+            self.port = process.free_port()
+        self._children = [Child(self._home, name, self._environment()) for name in ("serve", "worker")]
+        for child in self._children:
+            await child.start_async()
+        await self._wait_for_api()
+        self._note_running()
+
+    def _take_home(self) -> None:
+        """Hold a lock that ends with this process, however it ends."""
+        run = self._home / "run"
+        run.mkdir(parents=True, exist_ok=True)
+        run.chmod(0o700)
+        lock = os.open(run / "city.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            noted = _read_run_file(self._run_file) or {}
+            raise AlreadyRunning(f"PID {noted.get('pid', '?')}  {noted.get('url', '')}") from None
+        self._lock = lock
+        self._run_file.unlink(missing_ok=True)  # of a launcher that was killed
+
+    async def _load(self, keys: Keys) -> None:
+        await migrate(self.database_url, self._narrator.progress)
+        self._narrator.step("疫苗目录 / catalogue")
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            catalogue = await load_catalogue(connection)
+            if self._demo:
+                await load_demo(connection, self._narrator.progress, catalogue=catalogue)
+                self.demo_password = await bring_people(connection, self._home, keys.vault())
+        finally:
+            await connection.close()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "HUMIAO_HOME": str(self._home),
+            "HUMIAO_DATABASE_URL": self.database_url,
+            "HUMIAO_REDIS_URL": self.redis_url,
+            "HUMIAO_HTTP_HOST": self._settings.http_host,
+            "HUMIAO_HTTP_PORT": str(self.port),
+            "HUMIAO_KEYS_FILE": str(self._settings.keys_path.resolve()),
+        }
+
+    def _note_running(self) -> None:
+        write_private(
+            self._run_file,
+            json.dumps(
+                {
+                    "pid": os.getpid(),
+                    "url": f"http://127.0.0.1:{self.port}",
+                    "port": self.port,
+                    "database_url": self.database_url,
+                    "redis_url": self.redis_url,
+                    "pids": {part.name: part.pid for part in self._parts},
+                }
+            ),
+        )
+
+    async def _wait_for_api(self) -> None:
+        serve = self._children[0]
+        deadline = time.monotonic() + API_PATIENCE_S
+        while time.monotonic() < deadline and serve.pid is not None:
+            if await http_status(self.port, "/healthz") == 200:
+                return
+            await asyncio.sleep(0.05)
+        raise ServerFailed(f"the API did not start:\n{serve.log_tail()}")
+
+    async def watch(self, stopping: asyncio.Event) -> None:
+        """Restart what dies, show warnings and messages as they come, until `stopping` is set."""
+        tasks = [asyncio.create_task(self._keep(part)) for part in self._parts]
+        tasks.append(asyncio.create_task(self._tell()))
+        waiting = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*tasks, waiting):
+                task.cancel()
+            endings = await asyncio.gather(*tasks, return_exceptions=True)
+        for ending in endings:
+            if isinstance(ending, Exception):
+                raise ending
+
+    async def _keep(self, part: Part) -> None:
+        """Start a part again whenever it ends, at its old port; the more often in a row, the longer the wait."""
+        pause = PAUSE_FIRST_S
+        started = time.monotonic()
+        while True:
+            while part.pid is not None:  # noqa: ASYNC110 - a process does not say that it ended, it is asked
+                await asyncio.sleep(0.1)
+            if time.monotonic() - started > STEADY_S:
+                pause = PAUSE_FIRST_S
+            self._narrator.warning(part.name, f"意外退出，{pause:.1f} 秒后重启 / ended, starting again")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, PAUSE_MAX_S)
+            started = time.monotonic()
+            try:
+                await part.start_async()
+            except (ServerFailed, OSError) as failure:
+                self._narrator.warning(part.name, str(failure).splitlines()[-1])
+                continue
+            self._note_running()
+
+    async def _tell(self) -> None:
+        logs = [(part.name, Tail(part.log)) for part in self._parts]
+        messages = Tail(self._settings.sms_path)
+        while True:
+            for line in messages.lines():
+                with contextlib.suppress(ValueError):
+                    self._narrator.message(json.loads(line))
+            for name, tail in logs:
+                for line in tail.lines():
+                    self._show(name, worth_showing(name, line))
+            await asyncio.sleep(0.2)
+
+    def _show(self, source: str, text: str | None) -> None:
+        """Pass a warning on, but not the same one again and again."""
+        now = time.monotonic()
+        if text and now - self._shown.get((source, text), -SAME_WARNING_S) >= SAME_WARNING_S:
+            if len(self._shown) > 1000:
+                self._shown.clear()
+            self._shown[source, text] = now
+            self._narrator.warning(source, text)
+
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """Stop API, worker, Valkey and PostgreSQL, each when the one before is gone; setting `hurry` kills them."""
+        if self._lock is None:
+            return
+        stopping = asyncio.create_task(self._stop_in_order())
+        if hurry:
+            hurried = asyncio.create_task(hurry.wait())
+            await asyncio.wait([stopping, hurried], return_when=asyncio.FIRST_COMPLETED)
+            hurried.cancel()
+            if not stopping.done():
+                for part in self._parts:
+                    part.kill()
+        await stopping
+        self._run_file.unlink(missing_ok=True)
+        os.close(self._lock)
+        self._lock = None
+
+    async def _stop_in_order(self) -> None:
+        servers: list[Part] = [part for part in (self._valkey, self._postgres) if part]
+        for part in [*self._children, *servers]:
+            await part.stop_async(12.0)
+
+
+async def http_status(port: int, path: str) -> int | None:
+    """The status with which a loopback port answers GET, or None where nothing answers within two seconds."""
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+                words = (await reader.readline()).split()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return None
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
+
+
+def running_city(home: Path) -> dict[str, Any] | None:
+    """Addresses and process ids of the city that runs in `home`, or None."""
+    lock_file = home / "run" / "city.lock"
+    if not lock_file.exists():
+        return None
+    with lock_file.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return _read_run_file(home / "run" / "city.json")
+    return None
+
+
+def _read_run_file(path: Path) -> dict[str, Any] | None:
+    try:
+        noted: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return noted

@@ -1,0 +1,57 @@
+"""Makes the accounts of the demo city: a resident with a family, and staff with a password of this installation.
+
+What was made once is left alone: a family that was unbound and a password that was changed stay as they are.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from humiao.auth.accounts import ensure_account
+from humiao.auth.phones import normalise_phone
+from humiao.auth.staff import create_admin
+from humiao.demo.load import read_clinics
+from humiao.demo.people import DEMO_FAMILY, DEMO_PHONE, demo_staff
+from humiao.embedded.server import new_password, write_private
+from humiao.errors import CITY_ZONE, Refusal
+from humiao.kit.crypto import Vault
+from humiao.kit.sql import statement
+from humiao.residents.binding import bind_person, check_person
+from humiao.residents.schemas import NewPerson
+
+
+async def bring_people(connection: Any, home: Path, vault: Vault) -> str:
+    """Make what is missing; returns the password that the staff accounts were made with."""
+    await _bring_family(connection, vault)
+    file = home / "demo_staff.password"
+    if not file.exists():
+        write_private(file, new_password()[:12])
+    password = file.read_text(encoding="utf-8")
+    taken = {row["username"] for row in await connection.fetch(statement("demo/staff_names"))}
+    for member in demo_staff(read_clinics()):
+        if member.username not in taken:
+            await create_admin(
+                connection, member.username, password, member.display_name, member.role, clinic_id=member.clinic_id
+            )
+    return password
+
+
+async def _bring_family(connection: Any, vault: Vault) -> None:
+    phone = normalise_phone(DEMO_PHONE)
+    async with connection.transaction():
+        account_id, made = await ensure_account(connection, vault, phone, origin="demo")
+        if not made:
+            return
+        for member in DEMO_FAMILY:
+            person = check_person(
+                NewPerson(
+                    name=member.name,
+                    document_type="resident_id",
+                    document_number=member.document_number,
+                    relation=member.relation,
+                ),
+                today=datetime.now(CITY_ZONE).date(),
+            )
+            assert not isinstance(person, Refusal), "the demo family has valid documents"
+            # A refusal means that somebody has entered this number already: the demo makes do without.
+            await bind_person(connection, vault, account_id, person, origin="demo")
