@@ -4,6 +4,7 @@ Servers are started once for the whole run in a temporary home and killed at its
 and HUMIAO_TEST_REDIS_URL name external servers (an empty database), those are used instead.
 """
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,8 +15,10 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+import uvicorn
 from fastapi import FastAPI
 
+from humiao.demo.load import load_demo
 from humiao.embedded.postgres import Postgres
 from humiao.embedded.valkey import Valkey
 from humiao.kit.database import Database
@@ -26,6 +29,7 @@ from humiao.messaging.gateway import FileGateway
 from humiao.messaging.outbox import OutboxSender
 from humiao.settings import Settings
 from humiao.vaccines.load import load_catalogue
+from humiao.worker.run import main as worker_main
 
 
 @dataclass
@@ -121,3 +125,44 @@ async def last_sms(
         return "".join(c for c in text.split("验证码")[1] if c.isdigit())[:6]
 
     return last
+
+
+@dataclass
+class LiveCity:
+    """A running installation, as a browser meets it."""
+
+    base_url: str
+    last_sms: Callable[[str], Awaitable[str]]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def city(settings: Settings, app: FastAPI, database: Database, keys: Keys) -> AsyncIterator[LiveCity]:
+    """The application on a real HTTP port, the demo city loaded, the worker's loops running."""
+    assert settings.database_url
+    connection = await asyncpg.connect(settings.database_url)
+    try:
+        await load_demo(connection, lambda *_: None)
+    finally:
+        await connection.close()
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_level="error", access_log=False)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    working = asyncio.create_task(worker_main(settings))
+
+    async def last(phone: str) -> str:
+        for _ in range(100):  # the worker sends; give it ten seconds
+            lines = settings.sms_path.read_text(encoding="utf-8").splitlines() if settings.sms_path.exists() else []
+            texts = [m["text"] for m in map(json.loads, lines) if m["phone"].endswith(phone[-11:])]
+            codes = [text for text in texts if "验证码" in text]
+            if codes:
+                return "".join(c for c in codes[-1].split("验证码")[1] if c.isdigit())[:6]
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"no code was sent to {phone}")
+
+    yield LiveCity(f"http://127.0.0.1:{port}", last)
+    working.cancel()
+    server.should_exit = True
+    await asyncio.gather(serving, working, return_exceptions=True)

@@ -24,7 +24,7 @@ FUNCTION_LIBRARY_VERSION: str
 _AdmitResult: TypeAlias = tuple[int, str, int | None]
 _Settlement: TypeAlias = tuple[int, Sequence[str], Sequence[tuple[str, int, int]]]
 
-class CacheUnavailable(ConnectionError):  # noqa: N818 - a state of the world, not a mistake
+class CacheUnavailable(ConnectionError):
     """The cache is away, refuses to serve just now, or the admitter has been closed."""
 
 class CacheAddressError(ValueError):
@@ -103,9 +103,7 @@ class Admitter:
         Raises CacheAddressError, and ValueError for a time of 0 ms or a batch outside 1 to 1000.
         """
 
-    def submit(
-        self, ticket: int, session_id: int, window_id: int, channel: str, stock_id: int, permit: str
-    ) -> None:
+    def submit(self, ticket: int, session_id: int, window_id: int, channel: str, stock_id: int, permit: str) -> None:
         """Queues one request; never blocks. Raises CacheUnavailable after `close`."""
 
     def settle(self, settlements: Sequence[_Settlement]) -> Future[list[int]]:
