@@ -110,9 +110,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def last_sms(
-    settings: Settings, database: Database, keys: Keys
-) -> Callable[[str], Awaitable[str]]:
+async def last_sms(settings: Settings, database: Database, keys: Keys) -> Callable[[str], Awaitable[str]]:
     """`await last_sms(phone)` sends what is due and returns the digits of the newest code sent to that phone."""
     sender = OutboxSender(database, keys.vault(), FileGateway(settings.sms_path))
 
@@ -147,7 +145,7 @@ async def city(settings: Settings, app: FastAPI, database: Database, keys: Keys)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_level="error", access_log=False)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - the server offers no event to wait for
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     working = asyncio.create_task(worker_main(settings))

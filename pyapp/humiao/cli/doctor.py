@@ -139,7 +139,8 @@ async def _postgres(url: str) -> list[Finding]:
     try:
         version = connection.get_server_version()
         facts = await connection.fetchrow(
-            "SELECT current_setting('fsync') AS fsync, current_setting('data_checksums') AS checksums,"
+            "SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,"
+            " current_setting('data_checksums') AS checksums,"
             " current_setting('synchronous_commit') AS synchronous, clock_timestamp() AS now"
         )
         skew = abs((datetime.datetime.now(datetime.UTC) - facts["now"]).total_seconds())
@@ -147,7 +148,7 @@ async def _postgres(url: str) -> list[Finding]:
     finally:
         await connection.close()
     durable = facts["fsync"] == "on" and facts["synchronous"] != "off"
-    seen = f"{version.major}.{version.minor}, fsync {facts['fsync']}, checksums {facts['checksums']}"
+    seen = f"{facts['version'].split()[0]}, fsync {facts['fsync']}, checksums {facts['checksums']}"
     return [
         Finding("PostgreSQL", "ok" if version.major >= 15 else "bad", seen, "PostgreSQL 15+"),
         Finding(
