@@ -100,9 +100,9 @@ async def test_confirm_and_release_race_for_one_hold(road: Road, connection: asy
             EndWish(caller, "release", _id(hold["hold_id"]), _id(hold["hold_token"]), None, uuid4().hex, b"r" * 32)
         )
 
-    pairs = await asyncio.gather(*(
-        step(p, h) for p, h in zip(people, holds, strict=True) for step in (confirm, release)
-    ))
+    pairs = await asyncio.gather(
+        *(step(p, h) for p, h in zip(people, holds, strict=True) for step in (confirm, release))
+    )
     for i in range(0, len(pairs), 2):
         assert sorted(isinstance(r, Refusal) for r in pairs[i : i + 2]) == [False, True]
     row = await connection.fetchrow("SELECT held, booked, free FROM windows WHERE window_id = $1", world.window_ids[0])
