@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from humiao.demo.people import DEMO_PHONE
 from humiao.embedded.binaries import BinariesMissing
 from humiao.embedded.city import AlreadyRunning, City
 from humiao.embedded.server import ServerFailed
@@ -50,6 +49,8 @@ def sms_line(sms: dict[str, Any]) -> str:
 
 def welcome(city: City, *, demo: bool) -> Panel:
     """The box that says where everything is."""
+    from humiao.demo.people import DEMO_PHONE  # noqa: PLC0415 - loaded by now
+
     base = f"http://127.0.0.1:{city.port}"
     pages = f"{base}/h5/" if H5_DIST.is_dir() else "尚未构建 / not built: make web"
     lines = [

@@ -3,26 +3,20 @@
 import asyncio
 import contextlib
 import fcntl
+import importlib
 import json
 import os
 import time
 from pathlib import Path
 from typing import Any, Protocol
 
-import asyncpg
-
-from humiao.demo.load import load_demo
 from humiao.embedded import process
 from humiao.embedded.child import Child
-from humiao.embedded.demo_people import bring_people
 from humiao.embedded.postgres import Postgres
 from humiao.embedded.server import ServerFailed, write_private
 from humiao.embedded.tail import Tail, worth_showing
 from humiao.embedded.valkey import Valkey
-from humiao.kit.keys import Keys, make_keys
-from humiao.kit.migrations import migrate
 from humiao.settings import Settings
-from humiao.vaccines.load import load_catalogue
 
 API_PATIENCE_S = 60.0
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.2, 5.0
@@ -114,18 +108,28 @@ class City:
         May be cancelled; call `stop` whatever happened.
         """
         self._take_home()
-        keys = make_keys(self._settings.keys_path)
         self._narrator.step("PostgreSQL · Valkey")
-        await asyncio.gather(*(part.start_async() for part in (self._postgres, self._valkey) if part))
+        servers = [part.start_async() for part in (self._postgres, self._valkey) if part]
+        # The interpreter reads what loading needs while the servers start: a second of every start.
+        reading = asyncio.to_thread(importlib.import_module, "humiao.embedded.loading")
+        await asyncio.gather(reading, *servers)
         if self._postgres:
             await self._postgres.make_database()
-        await self._load(keys)
+        from humiao.embedded import loading  # noqa: PLC0415 - read above
+        from humiao.kit.keys import make_keys  # noqa: PLC0415
+
+        keys = make_keys(self._settings.keys_path)
+        await loading.prepare_schema(self.database_url, self._narrator.progress)
         self._narrator.step("API · worker")
         if self.port == 0 or not process.port_is_free(self.port):
             self.port = process.free_port()
         self._children = [Child(self._home, name, self._environment()) for name in ("serve", "worker")]
         for child in self._children:
             await child.start_async()
+        self.demo_password = await loading.load_data(
+            self.database_url, demo=self._demo, home=self._home, keys=keys, on_progress=self._narrator.progress
+        )
+        self._narrator.step("API · worker")
         await self._wait_for_api()
         self._note_running()
 
@@ -143,18 +147,6 @@ class City:
             raise AlreadyRunning(f"PID {noted.get('pid', '?')}  {noted.get('url', '')}") from None
         self._lock = lock
         self._run_file.unlink(missing_ok=True)  # of a launcher that was killed
-
-    async def _load(self, keys: Keys) -> None:
-        await migrate(self.database_url, self._narrator.progress)
-        self._narrator.step("疫苗目录 / catalogue")
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            catalogue = await load_catalogue(connection)
-            if self._demo:
-                await load_demo(connection, self._narrator.progress, catalogue=catalogue)
-                self.demo_password = await bring_people(connection, self._home, keys.vault())
-        finally:
-            await connection.close()
 
     def _environment(self) -> dict[str, str]:
         return {
