@@ -65,8 +65,9 @@ test-fast: build ## Rust and Python tests without browser and slow ones
 	cargo test --workspace --locked --quiet
 	$(BIN)/pytest -q --ignore tests/e2e -m 'not slow'
 
-bench: build ## measure; results are printed with the machine
-	$(BIN)/pytest -q bench
+bench: build ## measure against peers; writes bench/results
+	HUMIAO_BENCH_RECORD=1 $(BIN)/pytest -q bench
+	$(PY) -m bench.report
 
 openapi: core web-packages ## write the API's description and the types of the pages anew
 	$(BIN)/humiao openapi > web/shared/api/openapi.json

@@ -39,7 +39,7 @@ class BookingEngine:
         ledger: Ledger,
         gatekeeper: Gatekeeper,
         *,
-        writers: int = 2,
+        hold_lanes: int = 2,
         batch_max: int = 256,
         waiting_max: int = 5000,
         slow_path_limit: int = 32,
@@ -50,9 +50,12 @@ class BookingEngine:
         self._slow_path_now = 0
         self._sessions: dict[int, int] = {}
         self._in_flight: dict[tuple[str, str], tuple[bytes, asyncio.Future[Result]]] = {}
-        self._holds = Lane[HoldWish, Decision](
-            self._write_holds, writers=writers, batch_max=batch_max, waiting_max=waiting_max
-        )
+        # Holds of one session share a lane, so that two lanes never wait for the same counters. Two writers in each:
+        # the next batch stands at the locks while the one before it commits.
+        self._holds = [
+            Lane[HoldWish, Decision](self._write_holds, writers=2, batch_max=batch_max, waiting_max=waiting_max)
+            for _ in range(hold_lanes)
+        ]
         self._confirms = Lane[ConfirmWish, Decision](
             self._write_confirms, writers=1, batch_max=batch_max, waiting_max=waiting_max
         )
@@ -91,26 +94,27 @@ class BookingEngine:
         permit = f"{wish.person_id.hex}:{wish.stock_id}"
         outcome, retry_at = await self._gatekeeper.admit(place, permit)
         if outcome == "granted":
-            return await self._at_the_ledger(wish)
+            return await self._at_the_ledger(wish, session_id)
         if outcome == "unavailable":
-            return await self._slow_path(wish)
+            return await self._slow_path(wish, session_id)
         if outcome == "in_flight":
             retry_at = _soon(1)
         return await self._replayed(wish, Refusal(outcome, retry_at=retry_at))
 
-    async def _slow_path(self, wish: HoldWish) -> Result:
+    async def _slow_path(self, wish: HoldWish, session_id: int) -> Result:
         """The road without a cache: PostgreSQL decides alone, for a limited number at a time."""
         if self._slow_path_now >= self._slow_path_limit:
             return Refusal("busy", retry_at=_soon(2))
         self._slow_path_now += 1
         try:
-            return await self._at_the_ledger(wish)
+            return await self._at_the_ledger(wish, session_id)
         finally:
             self._slow_path_now -= 1
 
-    async def _at_the_ledger(self, wish: HoldWish) -> Result:
+    async def _at_the_ledger(self, wish: HoldWish, session_id: int) -> Result:
+        lane = self._holds[session_id % len(self._holds)]
         for _ in range(CONTENDED_PASSES):
-            decision = await self._lane(self._holds, wish)
+            decision = await self._lane(lane, wish)
             if decision.code != "contended":
                 return decision.as_result()
         return Refusal("busy", retry_at=_soon(1))
@@ -207,5 +211,5 @@ class BookingEngine:
 
     async def drain(self) -> None:
         """Answer everything that is queued; called before the process stops."""
-        for lane in (self._holds, self._confirms, self._ends, self._answers):
-            await lane.drain()
+        await asyncio.gather(*(lane.drain() for lane in self._holds), self._confirms.drain(), self._ends.drain())
+        await self._answers.drain()
