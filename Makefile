@@ -30,7 +30,7 @@ venv:
 core: venv
 	@$(STAMP) $(VENV)/.stamps/core $(RUST_SOURCES) --also "$$(cargo --version)" \
 		--product 'pyapp/humiao/_core*.so' --product '$(BIN)/humiao' -- \
-		env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --locked --quiet
+		env -u CONDA_PREFIX PIP_QUIET=1 VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --locked --quiet
 
 web-packages: venv
 	@$(STAMP) $(VENV)/.stamps/web-packages $(WEB_PACKAGES) --product 'web/node_modules/.package-lock.json' -- \

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
+from humiao.kit.audit import write_audit
 from humiao.kit.crypto import Vault
 from humiao.kit.sql import statement
 
@@ -25,7 +26,6 @@ async def ensure_account(
     if made is None:
         found = await connection.fetchrow(statement("auth/find_account"), index)
         return found["account_id"], False
-    await connection.execute(
-        statement("auth/write_audit"), f"account:{account_id}", "h5", "account.created", f"account:{account_id}", "{}"
-    )
+    actor = f"account:{account_id}"
+    await write_audit(connection, actor, "h5", "account.created", actor)
     return account_id, True

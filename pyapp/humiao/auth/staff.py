@@ -1,12 +1,12 @@
 """Staff accounts and their passwords (argon2id)."""
 
 import asyncio
-import json
 from typing import Any, Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from humiao.kit.audit import write_audit
 from humiao.kit.sql import statement
 
 Role = Literal["city_admin", "clinic_staff"]
@@ -58,12 +58,5 @@ async def create_admin(
         if made is None:
             return None
         staff_id = int(made["staff_id"])
-        await connection.execute(
-            statement("auth/write_audit"),
-            "sql",
-            "cli",
-            "staff.created",
-            f"staff:{staff_id}",
-            json.dumps({"role": role}),
-        )
+        await write_audit(connection, "sql", "cli", "staff.created", f"staff:{staff_id}", detail={"role": role})
     return staff_id

@@ -1,6 +1,5 @@
 """Bind a person to an account: make the person, find them again, or refuse. Runs inside the caller's transaction."""
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -8,6 +7,7 @@ from uuid import UUID, uuid4
 
 from humiao.auth.accounts import Origin
 from humiao.errors import Refusal
+from humiao.kit.audit import write_audit
 from humiao.kit.crypto import Vault
 from humiao.kit.sql import statement
 from humiao.residents.documents import DocumentFault, DocumentType, Sex, check_document
@@ -101,12 +101,6 @@ async def bind_person(
                 statement("residents/correct_person"), person_id, sealed, person.birth_date, person.sex
             )
     await connection.execute(statement("residents/bind_person"), account_id, person_id, person.relation)
-    await connection.execute(
-        statement("residents/write_audit"),
-        f"account:{account_id}",
-        "h5",
-        "person.bound",
-        f"person:{person_id}",
-        json.dumps({"relation": person.relation, "new": found is None}),
-    )
+    detail = {"relation": person.relation, "new": found is None}
+    await write_audit(connection, f"account:{account_id}", "h5", "person.bound", f"person:{person_id}", detail=detail)
     return person_id

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from humiao.auth.tokens import Resident
 from humiao.errors import CITY_ZONE, Refusal
+from humiao.kit.audit import write_audit
 from humiao.kit.crypto import Vault
 from humiao.kit.database import Database
 from humiao.kit.idempotency import once
@@ -102,14 +103,7 @@ class ResidentsService:
                 if await connection.fetchval(statement("residents/has_live_claim"), person_id):
                     return Refusal("person_has_claims")
                 await connection.execute(statement("residents/unbind_person"), resident.account_id, person_id)
-                await connection.execute(
-                    statement("residents/write_audit"),
-                    resident.actor,
-                    "h5",
-                    "person.unbound",
-                    f"person:{person_id}",
-                    "{}",
-                )
+                await write_audit(connection, resident.actor, "h5", "person.unbound", f"person:{person_id}")
                 return {"person_id": str(person_id)}
 
             return await once(

@@ -12,6 +12,7 @@ from humiao.auth.tokens import Staff
 from humiao.booking.engine import BookingEngine
 from humiao.booking.models import Counter
 from humiao.errors import Refusal
+from humiao.kit.audit import write_audit
 from humiao.kit.database import Database
 from humiao.kit.idempotency import once
 from humiao.kit.sql import statement
@@ -70,10 +71,10 @@ class SchedulingService:
                 session_id = await self._insert(connection, me, body)
                 if isinstance(session_id, Refusal):
                     return session_id
-                await connection.execute(
-                    statement("kit/write_audit"), me.actor, "desk", "session.published",
-                    f"session:{session_id}", None, {"clinic": body.clinic_id, "windows": len(body.windows)},
-                )  # fmt: skip
+                detail = {"clinic": body.clinic_id, "windows": len(body.windows)}
+                await write_audit(
+                    connection, me.actor, "desk", "session.published", f"session:{session_id}", detail=detail
+                )
                 return {"session_id": session_id}
 
             digest = body_hash("publish_session", body.model_dump(mode="json"))
@@ -187,8 +188,8 @@ class SchedulingService:
                 if found["state"] != "published":
                     return Refusal("session_already_closed")
                 row = dict(await edit(connection, found))
-                await connection.execute(
-                    statement("kit/write_audit"), me.actor, "desk", operation, subject, reason, body | {"result": row}
+                await write_audit(
+                    connection, me.actor, "desk", operation, subject, reason=reason, detail=body | {"result": row}
                 )
                 return row | {"session_id": found["session_id"]}
 
@@ -216,14 +217,8 @@ class SchedulingService:
                 if found["state"] != "published":
                     return Refusal("session_already_closed")
                 await connection.execute(statement("scheduling/close_session"), session_id)
-                await connection.execute(
-                    statement("kit/write_audit"),
-                    me.actor,
-                    "desk",
-                    "session.closed",
-                    f"session:{session_id}",
-                    reason,
-                    {},
+                await write_audit(
+                    connection, me.actor, "desk", "session.closed", f"session:{session_id}", reason=reason
                 )
                 return {"session_id": session_id}
 
