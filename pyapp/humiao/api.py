@@ -1,4 +1,4 @@
-"""Every router, in one list."""
+"""Every router, in one list, and what their domains are called."""
 
 from fastapi import APIRouter
 
@@ -10,3 +10,13 @@ from humiao.scheduling.router import router as scheduling
 from humiao.vaccines.router import router as vaccines
 
 ROUTERS: list[APIRouter] = [auth, residents, vaccines, clinics, booking, scheduling]
+
+# What the domains are called where people read the API.
+DOMAINS = [
+    {"name": "auth", "description": "登录：短信验证码与员工账号 / logging in"},
+    {"name": "residents", "description": "家庭成员：接种人建档与绑定 / people one acts for"},
+    {"name": "vaccines", "description": "疫苗目录 / the vaccine catalogue"},
+    {"name": "clinics", "description": "接种门诊与可约时段 / clinics and their windows"},
+    {"name": "booking", "description": "占号、预约、改期、取消 / holds and reservations"},
+    {"name": "scheduling", "description": "场次发布与号源调整 / clinic sessions and quotas"},
+]

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from humiao import __name__ as package
-from humiao.api import ROUTERS
+from humiao.api import DOMAINS, ROUTERS
 from humiao.auth.service import AuthService
 from humiao.auth.tokens import Tokens
 from humiao.booking.cache import Gatekeeper
@@ -22,6 +22,7 @@ from humiao.clinics.service import ClinicsService
 from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
 from humiao.kit.keys import load_keys
 from humiao.kit.logs import configure_logs
+from humiao.kit.problem_schema import describe, operation_id
 from humiao.kit.web import Edge, install_handlers
 from humiao.residents.service import ResidentsService
 from humiao.scheduling.service import SchedulingService
@@ -103,10 +104,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="0.1.0",
         description="Registration, booking and public services for immunization. Errors are RFC 9457 problems.",
         lifespan=lifespan,
+        openapi_tags=DOMAINS,
+        generate_unique_id_function=operation_id,
     )
     for router in ROUTERS:
         app.include_router(router)
     _add_operations(app)
+    describe(app)
     install_handlers(app)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes)
     return app

@@ -18,7 +18,7 @@ from humiao.auth.schemas import (
 from humiao.auth.service import AuthService
 from humiao.errors import unwrap
 
-router = APIRouter(prefix="/api/v1/auth", tags=["登录"])
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 Service = Annotated[AuthService, Depends(auth_service)]
 
 

@@ -12,7 +12,7 @@ from humiao.kit.web import idempotency_key
 from humiao.residents.schemas import MeAnswer, NewPerson, PeopleAnswer, PersonAnswer
 from humiao.residents.service import ResidentsService
 
-router = APIRouter(prefix="/api/v1/resident", tags=["家庭成员"])
+router = APIRouter(prefix="/api/v1/resident", tags=["residents"])
 
 
 def residents_service(request: Request) -> ResidentsService:

@@ -17,7 +17,7 @@ export interface paths {
          * 发送登录验证码
          * @description Send a login code by SMS: one a minute, five a day for each phone.
          */
-        post: operations["send_code_api_v1_auth_codes_post"];
+        post: operations["auth_send_code"];
         delete?: never;
         options?: never;
         head?: never;
@@ -37,27 +37,7 @@ export interface paths {
          * 居民登录
          * @description Log a resident in with a code; the first login makes the account.
          */
-        post: operations["log_in_api_v1_auth_login_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/auth/refresh": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * 续期登录
-         * @description Exchange a refresh token for new tokens.
-         */
-        post: operations["refresh_api_v1_auth_refresh_post"];
+        post: operations["auth_log_in"];
         delete?: never;
         options?: never;
         head?: never;
@@ -77,7 +57,27 @@ export interface paths {
          * 退出登录
          * @description End the login session of the token.
          */
-        post: operations["log_out_api_v1_auth_logout_post"];
+        post: operations["auth_log_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 续期登录
+         * @description Exchange a refresh token for new tokens.
+         */
+        post: operations["auth_refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -97,14 +97,34 @@ export interface paths {
          * 工作人员登录
          * @description Log a member of staff in with username and password.
          */
-        post: operations["log_in_staff_api_v1_auth_staff_login_post"];
+        post: operations["auth_log_in_staff"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/resident/me": {
+    "/api/v1/clinic/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish
+         * @description 发布门诊场次: windows, channel quotas and stock, all or nothing.
+         */
+        post: operations["scheduling_publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/sessions/{session_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -112,10 +132,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * 当前账户
-         * @description Return the account that is logged in.
+         * Show
+         * @description One session with its counters.
          */
-        get: operations["me_api_v1_resident_me_get"];
+        get: operations["scheduling_show"];
         put?: never;
         post?: never;
         delete?: never;
@@ -124,92 +144,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/resident/people": {
+    "/api/v1/clinic/sessions/{session_id}/close": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * 家庭成员列表
-         * @description Return everybody the account acts for.
-         */
-        get: operations["list_people_api_v1_resident_people_get"];
+        get?: never;
         put?: never;
         /**
-         * 添加家庭成员
-         * @description Bind a person to the account: twelve at most.
+         * Close
+         * @description 停止本场次预约; what is booked stays.
          */
-        post: operations["add_person_api_v1_resident_people_post"];
+        post: operations["scheduling_close"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/resident/people/{person_id}": {
+    "/api/v1/clinic/stocks/{stock_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * 家庭成员
-         * @description Return one person the account acts for.
-         */
-        get: operations["get_person_api_v1_resident_people__person_id__get"];
-        put?: never;
-        post?: never;
-        /**
-         * 解除绑定
-         * @description Stop acting for a person; refused while a hold or reservation is live.
-         */
-        delete: operations["unbind_person_api_v1_resident_people__person_id__delete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/public/vaccines": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Vaccines
-         * @description 疫苗目录: search by name, pinyin, initials or code.
-         */
-        get: operations["vaccines_api_v1_public_vaccines_get"];
+        get?: never;
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Set Vials
+         * @description 调整疫苗库存（整瓶）; `limit` and `kept_back` count vials.
+         */
+        patch: operations["scheduling_set_vials"];
         trace?: never;
     };
-    "/api/v1/public/districts": {
+    "/api/v1/clinic/windows/{window_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * Districts
-         * @description 行政区.
-         */
-        get: operations["districts_api_v1_public_districts_get"];
+        get?: never;
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Set Capacity
+         * @description 调整时段容量.
+         */
+        patch: operations["scheduling_set_capacity"];
+        trace?: never;
+    };
+    "/api/v1/clinic/windows/{window_id}/quotas/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Quota
+         * @description 调整渠道号源.
+         */
+        patch: operations["scheduling_set_quota"];
         trace?: never;
     };
     "/api/v1/public/clinics": {
@@ -223,7 +235,7 @@ export interface paths {
          * Search
          * @description 查找门诊: by district, vaccine available, name or pinyin, distance.
          */
-        get: operations["search_api_v1_public_clinics_get"];
+        get: operations["clinics_search"];
         put?: never;
         post?: never;
         delete?: never;
@@ -243,7 +255,7 @@ export interface paths {
          * Show
          * @description 门诊详情.
          */
-        get: operations["show_api_v1_public_clinics__clinic_id__get"];
+        get: operations["clinics_show"];
         put?: never;
         post?: never;
         delete?: never;
@@ -263,7 +275,47 @@ export interface paths {
          * Windows
          * @description 门诊可约时段.
          */
-        get: operations["windows_api_v1_public_clinics__clinic_id__windows_get"];
+        get: operations["clinics_windows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/districts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Districts
+         * @description 行政区.
+         */
+        get: operations["clinics_districts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/vaccines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Vaccines
+         * @description 疫苗目录: search by name, pinyin, initials or code.
+         */
+        get: operations["vaccines_vaccines"];
         put?: never;
         post?: never;
         delete?: never;
@@ -285,7 +337,7 @@ export interface paths {
          * Hold
          * @description 占号: hold a place for a person; answered only after it is committed.
          */
-        post: operations["hold_api_v1_resident_holds_post"];
+        post: operations["booking_hold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -303,7 +355,7 @@ export interface paths {
          * Show Hold
          * @description State of a hold and of what became of it.
          */
-        get: operations["show_hold_api_v1_resident_holds__hold_id__get"];
+        get: operations["booking_show_hold"];
         put?: never;
         post?: never;
         delete?: never;
@@ -325,7 +377,7 @@ export interface paths {
          * Confirm
          * @description 确认预约: turn a hold into a reservation.
          */
-        post: operations["confirm_api_v1_resident_holds__hold_id__confirm_post"];
+        post: operations["booking_confirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -345,8 +397,76 @@ export interface paths {
          * Release
          * @description 放弃占号: give a held place back.
          */
-        post: operations["release_api_v1_resident_holds__hold_id__release_post"];
+        post: operations["booking_release"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 当前账户
+         * @description Return the account that is logged in.
+         */
+        get: operations["residents_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 家庭成员列表
+         * @description Return everybody the account acts for.
+         */
+        get: operations["residents_list_people"];
+        put?: never;
+        /**
+         * 添加家庭成员
+         * @description Bind a person to the account: twelve at most.
+         */
+        post: operations["residents_add_person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/people/{person_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 家庭成员
+         * @description Return one person the account acts for.
+         */
+        get: operations["residents_get_person"];
+        put?: never;
+        post?: never;
+        /**
+         * 解除绑定
+         * @description Stop acting for a person; refused while a hold or reservation is live.
+         */
+        delete: operations["residents_unbind_person"];
         options?: never;
         head?: never;
         patch?: never;
@@ -363,7 +483,7 @@ export interface paths {
          * Reservations
          * @description 我的预约: live ones (with holds) or ended ones, newest first.
          */
-        get: operations["reservations_api_v1_resident_reservations_get"];
+        get: operations["booking_reservations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -383,29 +503,9 @@ export interface paths {
          * Show
          * @description One reservation.
          */
-        get: operations["show_api_v1_resident_reservations__reservation_id__get"];
+        get: operations["booking_show"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/resident/reservations/{reservation_id}/reschedule": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Reschedule
-         * @description 改期: the new place is taken and the old one given back in one step, or nothing happens.
-         */
-        post: operations["reschedule_api_v1_resident_reservations__reservation_id__reschedule_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -425,14 +525,14 @@ export interface paths {
          * Cancel
          * @description 取消预约: before its window begins.
          */
-        post: operations["cancel_api_v1_resident_reservations__reservation_id__cancel_post"];
+        post: operations["booking_cancel"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/clinic/sessions": {
+    "/api/v1/resident/reservations/{reservation_id}/reschedule": {
         parameters: {
             query?: never;
             header?: never;
@@ -442,110 +542,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Publish
-         * @description 发布门诊场次: windows, channel quotas and stock, all or nothing.
+         * Reschedule
+         * @description 改期: the new place is taken and the old one given back in one step, or nothing happens.
          */
-        post: operations["publish_api_v1_clinic_sessions_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/clinic/sessions/{session_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Show
-         * @description One session with its counters.
-         */
-        get: operations["show_api_v1_clinic_sessions__session_id__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/clinic/windows/{window_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Set Capacity
-         * @description 调整时段容量.
-         */
-        patch: operations["set_capacity_api_v1_clinic_windows__window_id__patch"];
-        trace?: never;
-    };
-    "/api/v1/clinic/windows/{window_id}/quotas/{channel}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Set Quota
-         * @description 调整渠道号源.
-         */
-        patch: operations["set_quota_api_v1_clinic_windows__window_id__quotas__channel__patch"];
-        trace?: never;
-    };
-    "/api/v1/clinic/stocks/{stock_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Set Vials
-         * @description 调整疫苗库存（整瓶）; `limit` and `kept_back` count vials.
-         */
-        patch: operations["set_vials_api_v1_clinic_stocks__stock_id__patch"];
-        trace?: never;
-    };
-    "/api/v1/clinic/sessions/{session_id}/close": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Close
-         * @description 停止本场次预约; what is booked stays.
-         */
-        post: operations["close_api_v1_clinic_sessions__session_id__close_post"];
+        post: operations["booking_reschedule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -566,10 +566,10 @@ export interface components {
              * Format: uuid
              */
             account_id: string;
-            /** Phone Masked */
-            phone_masked: string;
             /** New Account */
             new_account: boolean;
+            /** Phone Masked */
+            phone_masked: string;
         };
         /**
          * CancelRequest
@@ -594,25 +594,25 @@ export interface components {
          * @description A clinic.
          */
         ClinicDetail: {
+            /** Address */
+            address: string;
             /** Clinic Id */
             clinic_id: number;
-            /** Name */
-            name: string;
             /** District Code */
             district_code: string;
             /** District Name */
             district_name: string;
-            /** Address */
-            address: string;
-            /** Phone */
-            phone: string;
-            location: components["schemas"]["Location"];
             /** Kinds */
             kinds: string[];
+            location: components["schemas"]["Location"];
+            /** Name */
+            name: string;
             /** Opening Hours */
             opening_hours: {
                 [key: string]: string[][];
             };
+            /** Phone */
+            phone: string;
             /** Vaccines */
             vaccines: components["schemas"]["StockedVaccine"][];
         };
@@ -621,39 +621,39 @@ export interface components {
          * @description A clinic in a list; places and date are known when a vaccine was asked for.
          */
         ClinicItem: {
+            /** Address */
+            address: string;
             /** Clinic Id */
             clinic_id: number;
-            /** Name */
-            name: string;
+            /** Distance M */
+            distance_m: number | null;
             /** District Code */
             district_code: string;
             /** District Name */
             district_name: string;
-            /** Address */
-            address: string;
-            /** Phone */
-            phone: string;
-            location: components["schemas"]["Location"];
-            /** Kinds */
-            kinds: string[];
-            /** Distance M */
-            distance_m: number | null;
             /** Free Places */
             free_places: number | null;
+            /** Kinds */
+            kinds: string[];
+            location: components["schemas"]["Location"];
+            /** Name */
+            name: string;
             /** Next Date */
             next_date: string | null;
+            /** Phone */
+            phone: string;
         };
         /**
          * ClinicOfReservation
          * @description Where.
          */
         ClinicOfReservation: {
+            /** Address */
+            address: string;
             /** Clinic Id */
             clinic_id: number;
             /** Name */
             name: string;
-            /** Address */
-            address: string;
             /** Phone */
             phone: string;
         };
@@ -672,10 +672,10 @@ export interface components {
          * @description Sessions of a clinic. `as_of` is the database's clock when they were read.
          */
         ClinicWindows: {
-            /** Clinic Id */
-            clinic_id: number;
             /** As Of */
             as_of: string;
+            /** Clinic Id */
+            clinic_id: number;
             /** Sessions */
             sessions: components["schemas"]["Session"][];
         };
@@ -731,23 +731,20 @@ export interface components {
          * @description One member of the input that is not right.
          */
         FieldError: {
-            /** Field */
-            field: string;
             /** Code */
             code: string;
+            /** Field */
+            field: string;
             /** Message */
             message: string;
-        };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
         };
         /**
          * HoldAnswer
          * @description A held place: confirm it with the token before the deadline.
          */
         HoldAnswer: {
+            /** Held Until */
+            held_until: string;
             /**
              * Hold Id
              * Format: uuid
@@ -758,17 +755,15 @@ export interface components {
              * Format: uuid
              */
             hold_token: string;
-            /** Held Until */
-            held_until: string;
             /**
              * Person Id
              * Format: uuid
              */
             person_id: string;
-            /** Window Id */
-            window_id: number;
             /** Stock Id */
             stock_id: number;
+            /** Window Id */
+            window_id: number;
         };
         /**
          * HoldRequest
@@ -780,26 +775,26 @@ export interface components {
              * Format: uuid
              */
             person_id: string;
-            /** Window Id */
-            window_id: number;
             /** Stock Id */
             stock_id: number;
+            /** Window Id */
+            window_id: number;
         };
         /**
          * LimitAnswer
          * @description A counter after an edit; `kept_back` is what could not be taken back because it is held or booked.
          */
         LimitAnswer: {
-            /** Limit */
-            limit: number;
-            /** Held */
-            held: number;
             /** Booked */
             booked: number;
             /** Free */
             free: number;
+            /** Held */
+            held: number;
             /** Kept Back */
             kept_back: number;
+            /** Limit */
+            limit: number;
             /** Version */
             version: number;
         };
@@ -818,10 +813,10 @@ export interface components {
          * @description The phone and the six digits that were sent to it.
          */
         LoginRequest: {
-            /** Phone */
-            phone: string;
             /** Code */
             code: string;
+            /** Phone */
+            phone: string;
         };
         /**
          * MeAnswer
@@ -841,24 +836,24 @@ export interface components {
          * @description A person to act for. Birth date and sex are needed where the document does not tell them.
          */
         NewPerson: {
-            /** Name */
-            name: string;
+            /** Birth Date */
+            birth_date?: string | null;
+            /** Document Number */
+            document_number: string;
             /**
              * Document Type
              * @enum {string}
              */
             document_type: "resident_id" | "hmt_residence_permit" | "foreign_permanent_resident" | "home_return_permit" | "taiwan_travel_permit" | "passport" | "birth_certificate";
-            /** Document Number */
-            document_number: string;
-            /** Birth Date */
-            birth_date?: string | null;
-            /** Sex */
-            sex?: ("F" | "M") | null;
+            /** Name */
+            name: string;
             /**
              * Relation
              * @enum {string}
              */
             relation: "self" | "child" | "parent" | "spouse" | "grandparent" | "grandchild" | "other";
+            /** Sex */
+            sex?: ("F" | "M") | null;
         };
         /**
          * NextStep
@@ -884,105 +879,111 @@ export interface components {
          */
         PersonAnswer: {
             /**
-             * Person Id
-             * Format: uuid
+             * Birth Date
+             * Format: date
              */
-            person_id: string;
-            /** Name */
-            name: string;
-            /** Name Masked */
-            name_masked: string;
+            birth_date: string;
+            /** Document Masked */
+            document_masked: string;
             /**
              * Document Type
              * @enum {string}
              */
             document_type: "resident_id" | "hmt_residence_permit" | "foreign_permanent_resident" | "home_return_permit" | "taiwan_travel_permit" | "passport" | "birth_certificate";
-            /** Document Masked */
-            document_masked: string;
+            /** Name */
+            name: string;
+            /** Name Masked */
+            name_masked: string;
             /**
-             * Birth Date
-             * Format: date
+             * Person Id
+             * Format: uuid
              */
-            birth_date: string;
-            /**
-             * Sex
-             * @enum {string}
-             */
-            sex: "F" | "M";
+            person_id: string;
             /**
              * Relation
              * @enum {string}
              */
             relation: "self" | "child" | "parent" | "spouse" | "grandparent" | "grandchild" | "other";
+            /**
+             * Sex
+             * @enum {string}
+             */
+            sex: "F" | "M";
         };
         /**
          * PersonOfReservation
          * @description Whom it is for.
          */
         PersonOfReservation: {
+            /** Name Masked */
+            name_masked: string;
             /**
              * Person Id
              * Format: uuid
              */
             person_id: string;
-            /** Name Masked */
-            name_masked: string;
         };
         /**
          * ProblemDocument
          * @description RFC 9457 problem with a stable code, a Chinese message and what to do next.
          */
         ProblemDocument: {
-            /** Type */
-            type: string;
-            /** Title */
-            title: string;
-            /** Status */
-            status: number;
             /** Code */
             code: string;
             /** Detail */
             detail: string;
-            /** Retry At */
-            retry_at?: string | null;
+            /**
+             * Errors
+             * @default []
+             */
+            errors: components["schemas"]["FieldError"][];
             /**
              * Next Steps
              * @default []
              */
             next_steps: components["schemas"]["NextStep"][];
             /**
-             * Errors
-             * @default []
+             * Retry At
+             * @default null
              */
-            errors: components["schemas"]["FieldError"][];
-            /** Tries Left */
-            tries_left?: number | null;
+            retry_at: string | null;
+            /** Status */
+            status: number;
+            /** Title */
+            title: string;
+            /**
+             * Tries Left
+             * @default null
+             */
+            tries_left: number | null;
+            /** Type */
+            type: string;
         };
         /**
          * Product
          * @description What is on the shelf; price in fen (0: free).
          */
         Product: {
-            /** Product Id */
-            product_id: number;
-            /** Name */
-            name: string;
             /** Manufacturer */
             manufacturer: string;
+            /** Name */
+            name: string;
             /** Price Fen */
             price_fen: number;
+            /** Product Id */
+            product_id: number;
         };
         /**
          * ProductOfReservation
          * @description With which product; price in fen (0: free).
          */
         ProductOfReservation: {
-            /** Product Id */
-            product_id: number;
             /** Name */
             name: string;
             /** Price Fen */
             price_fen: number;
+            /** Product Id */
+            product_id: number;
         };
         /**
          * QuotaAnswer
@@ -990,23 +991,23 @@ export interface components {
          */
         QuotaAnswer: {
             /**
-             * Channel
-             * @enum {string}
-             */
-            channel: "h5" | "desk" | "phone" | "school" | "campaign";
-            /** Quota */
-            quota: number;
-            /**
              * Bookable From
              * Format: date-time
              */
             bookable_from: string;
-            /** Held */
-            held: number;
             /** Booked */
             booked: number;
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "h5" | "desk" | "phone" | "school" | "campaign";
             /** Free */
             free: number;
+            /** Held */
+            held: number;
+            /** Quota */
+            quota: number;
             /** Version */
             version: number;
         };
@@ -1015,10 +1016,10 @@ export interface components {
          * @description A new quota of a channel and why.
          */
         QuotaChange: {
-            /** Quota */
-            quota: number;
             /** Bookable From */
             bookable_from?: string | null;
+            /** Quota */
+            quota: number;
             /** Reason */
             reason: string;
         };
@@ -1027,6 +1028,8 @@ export interface components {
          * @description A channel's share of a window and when it opens (放号); no time: at once.
          */
         QuotaInput: {
+            /** Bookable From */
+            bookable_from?: string | null;
             /**
              * Channel
              * @enum {string}
@@ -1034,8 +1037,6 @@ export interface components {
             channel: "h5" | "desk" | "phone" | "school" | "campaign";
             /** Quota */
             quota: number;
-            /** Bookable From */
-            bookable_from?: string | null;
         };
         /**
          * ReasonInput
@@ -1085,16 +1086,32 @@ export interface components {
          * @description The new window and the stock there, of the same vaccine.
          */
         RescheduleRequest: {
-            /** Window Id */
-            window_id: number;
             /** Stock Id */
             stock_id: number;
+            /** Window Id */
+            window_id: number;
         };
         /**
          * Reservation
          * @description A claim as its owner sees it: a hold, a reservation, or what it ended as.
          */
         Reservation: {
+            /** Can Cancel */
+            can_cancel: boolean;
+            /** Can Reschedule */
+            can_reschedule: boolean;
+            clinic: components["schemas"]["ClinicOfReservation"];
+            /** Confirmed At */
+            confirmed_at: string | null;
+            /** Held Until */
+            held_until: string | null;
+            /**
+             * Hold Token
+             * @description only while held, only to its owner
+             */
+            hold_token?: string | null;
+            person: components["schemas"]["PersonOfReservation"];
+            product: components["schemas"]["ProductOfReservation"];
             /**
              * Reservation Id
              * Format: uuid
@@ -1107,26 +1124,10 @@ export interface components {
             state: "held" | "confirmed" | "released" | "expired" | "cancelled" | "checked_in" | "fulfilled" | "no_show";
             /** State Label */
             state_label: string;
-            person: components["schemas"]["PersonOfReservation"];
-            clinic: components["schemas"]["ClinicOfReservation"];
-            vaccine: components["schemas"]["VaccineOfReservation"];
-            product: components["schemas"]["ProductOfReservation"];
             /** Stock Id */
             stock_id: number;
+            vaccine: components["schemas"]["VaccineOfReservation"];
             window: components["schemas"]["WindowOfReservation"];
-            /** Held Until */
-            held_until: string | null;
-            /**
-             * Hold Token
-             * @description only while held, only to its owner
-             */
-            hold_token?: string | null;
-            /** Confirmed At */
-            confirmed_at: string | null;
-            /** Can Cancel */
-            can_cancel: boolean;
-            /** Can Reschedule */
-            can_reschedule: boolean;
         };
         /**
          * ReservationPage
@@ -1145,30 +1146,30 @@ export interface components {
         ResidentTokens: {
             /** Access Token */
             access_token: string;
+            account: components["schemas"]["AccountAnswer"];
             /** Expires In S */
             expires_in_s: number;
             /** Refresh Token */
             refresh_token: string;
-            account: components["schemas"]["AccountAnswer"];
         };
         /**
          * Session
          * @description A clinic session with its stock and windows.
          */
         Session: {
-            /** Session Id */
-            session_id: number;
+            /** Kind */
+            kind: string;
             /**
              * Session Date
              * Format: date
              */
             session_date: string;
-            /** Title */
-            title: string;
-            /** Kind */
-            kind: string;
+            /** Session Id */
+            session_id: number;
             /** Stocks */
             stocks: components["schemas"]["Stock"][];
+            /** Title */
+            title: string;
             /** Windows */
             windows: components["schemas"]["Window"][];
         };
@@ -1177,31 +1178,31 @@ export interface components {
          * @description A clinic session as staff see it.
          */
         SessionAnswer: {
-            /** Session Id */
-            session_id: number;
             /** Clinic Id */
             clinic_id: number;
             /** Clinic Name */
             clinic_name: string;
+            /** Closed At */
+            closed_at: string | null;
+            /** Kind */
+            kind: string;
+            /** Published At */
+            published_at: string;
             /**
              * Session Date
              * Format: date
              */
             session_date: string;
-            /** Title */
-            title: string;
-            /** Kind */
-            kind: string;
+            /** Session Id */
+            session_id: number;
             /** State */
             state: string;
-            /** Published At */
-            published_at: string;
-            /** Closed At */
-            closed_at: string | null;
-            /** Windows */
-            windows: components["schemas"]["WindowAnswer"][];
             /** Stocks */
             stocks: components["schemas"]["StockAnswer"][];
+            /** Title */
+            title: string;
+            /** Windows */
+            windows: components["schemas"]["WindowAnswer"][];
         };
         /**
          * SessionInput
@@ -1211,30 +1212,30 @@ export interface components {
             /** Clinic Id */
             clinic_id: number;
             /**
-             * Session Date
-             * Format: date
-             */
-            session_date: string;
-            /** Title */
-            title: string;
-            /**
              * Kind
              * @default regular
              * @enum {string}
              */
             kind: "regular" | "dedicated";
-            /** Windows */
-            windows: components["schemas"]["WindowInput"][];
+            /**
+             * Session Date
+             * Format: date
+             */
+            session_date: string;
             /** Stocks */
             stocks: components["schemas"]["StockInput"][];
+            /** Title */
+            title: string;
+            /** Windows */
+            windows: components["schemas"]["WindowInput"][];
         };
         /**
          * StaffAnswer
          * @description The member of staff who is logged in; `clinic_id` only for clinic staff.
          */
         StaffAnswer: {
-            /** Staff Id */
-            staff_id: number;
+            /** Clinic Id */
+            clinic_id: number | null;
             /** Display Name */
             display_name: string;
             /**
@@ -1242,18 +1243,18 @@ export interface components {
              * @enum {string}
              */
             role: "city_admin" | "district_admin" | "clinic_staff";
-            /** Clinic Id */
-            clinic_id: number | null;
+            /** Staff Id */
+            staff_id: number;
         };
         /**
          * StaffLoginRequest
          * @description Username and password of a member of staff.
          */
         StaffLoginRequest: {
-            /** Username */
-            username: string;
             /** Password */
             password: string;
+            /** Username */
+            username: string;
         };
         /**
          * StaffTokens
@@ -1271,102 +1272,102 @@ export interface components {
          * @description A product in a session, and doses still free.
          */
         Stock: {
-            /** Stock Id */
-            stock_id: number;
+            /** Free */
+            free: number;
+            /** Price Fen */
+            price_fen: number;
             /** Product Id */
             product_id: number;
             /** Product Name */
             product_name: string;
+            /** Stock Id */
+            stock_id: number;
             /** Vaccine Code */
             vaccine_code: string;
             /** Vaccine Name */
             vaccine_name: string;
-            /** Price Fen */
-            price_fen: number;
-            /** Free */
-            free: number;
         };
         /**
          * StockAnswer
          * @description The stock of one product.
          */
         StockAnswer: {
-            /** Stock Id */
-            stock_id: number;
-            /** Product Id */
-            product_id: number;
-            /** Product Name */
-            product_name: string;
-            /** Vaccine Code */
-            vaccine_code: string;
-            /** Vials */
-            vials: number;
-            /** Vial Size */
-            vial_size: number;
-            /** No New Vial From */
-            no_new_vial_from: string | null;
-            /** Held */
-            held: number;
             /** Booked */
             booked: number;
             /** Free */
             free: number;
+            /** Held */
+            held: number;
+            /** No New Vial From */
+            no_new_vial_from: string | null;
+            /** Product Id */
+            product_id: number;
+            /** Product Name */
+            product_name: string;
+            /** Stock Id */
+            stock_id: number;
+            /** Vaccine Code */
+            vaccine_code: string;
             /** Version */
             version: number;
+            /** Vial Size */
+            vial_size: number;
+            /** Vials */
+            vials: number;
         };
         /**
          * StockInput
          * @description Whole vials of one product; `vial_size` defaults to the product's.
          */
         StockInput: {
-            /** Product Id */
-            product_id: number;
-            /** Vials */
-            vials: number;
-            /** Vial Size */
-            vial_size?: number | null;
             /** No New Vial From */
             no_new_vial_from?: string | null;
+            /** Product Id */
+            product_id: number;
+            /** Vial Size */
+            vial_size?: number | null;
+            /** Vials */
+            vials: number;
         };
         /**
          * StockedVaccine
          * @description A vaccine the clinic stocks in the coming days.
          */
         StockedVaccine: {
-            /** Vaccine Code */
-            vaccine_code: string;
             /** Name */
             name: string;
+            /** Vaccine Code */
+            vaccine_code: string;
         };
         /**
          * Vaccine
          * @description One vaccine of the catalogue.
          */
         Vaccine: {
-            /** Vaccine Code */
-            vaccine_code: string;
-            /** Name */
-            name: string;
-            /** Name En */
-            name_en: string;
-            /** Kind */
-            kind: string;
-            /** Kind Label */
-            kind_label: string;
-            /** Series */
-            series: string[];
-            /** Sex */
-            sex: string | null;
-            /** Min Age */
-            min_age: string | null;
-            /** Max Age Exclusive */
-            max_age_exclusive: string | null;
             /** Age Label */
             age_label: string;
             /** Free Of Charge */
             free_of_charge: boolean;
+            /** Kind */
+            kind: string;
+            /** Kind Label */
+            kind_label: string;
+            /** Max Age Exclusive */
+            max_age_exclusive: string | null;
+            /** Min Age */
+            min_age: string | null;
+            /** Name */
+            name: string;
+            /** Name En */
+            name_en: string;
             /** Products */
             products: components["schemas"]["Product"][];
+            /** Series */
+            series: string[];
+            /** Sex */
+            sex: string | null;
+            /** Vaccine Code */
+            vaccine_code: string;
         };
         /**
          * VaccineList
@@ -1381,120 +1382,107 @@ export interface components {
          * @description Against what.
          */
         VaccineOfReservation: {
-            /** Vaccine Code */
-            vaccine_code: string;
             /** Name */
             name: string;
-        };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
+            /** Vaccine Code */
+            vaccine_code: string;
         };
         /**
          * VialsInput
          * @description New whole vials of a stock and why.
          */
         VialsInput: {
-            /** Vials */
-            vials: number;
             /** No New Vial From */
             no_new_vial_from?: string | null;
             /** Reason */
             reason: string;
+            /** Vials */
+            vials: number;
         };
         /**
          * Window
          * @description A window as residents see it; `free` is what can be booked online.
          */
         Window: {
-            /** Window Id */
-            window_id: number;
-            /** Starts At */
-            starts_at: string;
-            /** Ends At */
-            ends_at: string;
+            /** Bookable From */
+            bookable_from: string | null;
             /** Capacity */
             capacity: number;
+            /** Ends At */
+            ends_at: string;
             /** Free */
             free: number;
+            /** Starts At */
+            starts_at: string;
             /**
              * State
              * @enum {string}
              */
             state: "open" | "full" | "not_yet" | "ended" | "closed";
-            /** Bookable From */
-            bookable_from: string | null;
+            /** Window Id */
+            window_id: number;
         };
         /**
          * WindowAnswer
          * @description A window with its quotas.
          */
         WindowAnswer: {
-            /** Window Id */
-            window_id: number;
-            /** Starts At */
-            starts_at: string;
-            /** Ends At */
-            ends_at: string;
             /** Bookable Until */
             bookable_until: string;
-            /** Capacity */
-            capacity: number;
-            /** Held */
-            held: number;
             /** Booked */
             booked: number;
+            /** Capacity */
+            capacity: number;
+            /** Ends At */
+            ends_at: string;
             /** Free */
             free: number;
-            /** Version */
-            version: number;
+            /** Held */
+            held: number;
             /** Quotas */
             quotas: components["schemas"]["QuotaAnswer"][];
+            /** Starts At */
+            starts_at: string;
+            /** Version */
+            version: number;
+            /** Window Id */
+            window_id: number;
         };
         /**
          * WindowInput
          * @description A bookable interval; `bookable_until` defaults to its start.
          */
         WindowInput: {
-            /**
-             * Starts At
-             * Format: date-time
-             */
-            starts_at: string;
+            /** Bookable Until */
+            bookable_until?: string | null;
+            /** Capacity */
+            capacity: number;
             /**
              * Ends At
              * Format: date-time
              */
             ends_at: string;
-            /** Capacity */
-            capacity: number;
-            /** Bookable Until */
-            bookable_until?: string | null;
             /** Quotas */
             quotas: components["schemas"]["QuotaInput"][];
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
         };
         /**
          * WindowOfReservation
          * @description When.
          */
         WindowOfReservation: {
-            /** Window Id */
-            window_id: number;
+            /** Ends At */
+            ends_at: string;
             /** Session Id */
             session_id: number;
             /** Starts At */
             starts_at: string;
-            /** Ends At */
-            ends_at: string;
+            /** Window Id */
+            window_id: number;
         };
     };
     responses: never;
@@ -1505,7 +1493,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    send_code_api_v1_auth_codes_post: {
+    auth_send_code: {
         parameters: {
             query?: never;
             header?: never;
@@ -1527,18 +1515,27 @@ export interface operations {
                     "application/json": components["schemas"]["CodeSent"];
                 };
             };
-            /** @description Validation Error */
+            /** @description refused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    log_in_api_v1_auth_login_post: {
+    auth_log_in: {
         parameters: {
             query?: never;
             header?: never;
@@ -1560,18 +1557,63 @@ export interface operations {
                     "application/json": components["schemas"]["ResidentTokens"];
                 };
             };
-            /** @description Validation Error */
+            /** @description refused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    refresh_api_v1_auth_refresh_post: {
+    auth_log_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    auth_refresh: {
         parameters: {
             query?: never;
             header?: never;
@@ -1593,36 +1635,27 @@ export interface operations {
                     "application/json": components["schemas"]["ResidentTokens"];
                 };
             };
-            /** @description Validation Error */
+            /** @description refused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-        };
-    };
-    log_out_api_v1_auth_logout_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
+            /** @description refused */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
             };
         };
     };
-    log_in_staff_api_v1_auth_staff_login_post: {
+    auth_log_in_staff: {
         parameters: {
             query?: never;
             header?: never;
@@ -1644,69 +1677,38 @@ export interface operations {
                     "application/json": components["schemas"]["StaffTokens"];
                 };
             };
-            /** @description Validation Error */
+            /** @description refused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-        };
-    };
-    me_api_v1_resident_me_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
+            /** @description refused */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MeAnswer"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    list_people_api_v1_resident_people_get: {
+    scheduling_publish: {
         parameters: {
             query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PeopleAnswer"];
-                };
-            };
-        };
-    };
-    add_person_api_v1_resident_people_post: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
+            header: {
+                "Idempotency-Key": string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewPerson"];
+                "application/json": components["schemas"]["SessionInput"];
             };
         };
         responses: {
@@ -1716,100 +1718,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PersonAnswer"];
+                    "application/json": components["schemas"]["SessionAnswer"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description refused */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-        };
-    };
-    get_person_api_v1_resident_people__person_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                person_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
+            /** @description refused */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PersonAnswer"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description refused */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-        };
-    };
-    unbind_person_api_v1_resident_people__person_id__delete: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                person_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Validation Error */
-            422: {
+            /** @description refused */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-        };
-    };
-    vaccines_api_v1_public_vaccines_get: {
-        parameters: {
-            query?: {
-                q?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
+            /** @description refused */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VaccineList"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -1819,16 +1773,35 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    districts_api_v1_public_districts_get: {
+    scheduling_show: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                session_id: number;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -1839,12 +1812,449 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DistrictList"];
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    search_api_v1_public_clinics_get: {
+    scheduling_close: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    scheduling_set_vials: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                stock_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VialsInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    scheduling_set_capacity: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                window_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CapacityInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    scheduling_set_quota: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                window_id: number;
+                channel: "h5" | "desk" | "phone" | "school" | "campaign";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    clinics_search: {
         parameters: {
             query?: {
                 district?: string | null;
@@ -1877,12 +2287,20 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    show_api_v1_public_clinics__clinic_id__get: {
+    clinics_show: {
         parameters: {
             query?: never;
             header?: never;
@@ -1909,21 +2327,29 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Validation Error */
+            /** @description refused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    windows_api_v1_public_clinics__clinic_id__windows_get: {
+    clinics_windows: {
         parameters: {
             query?: {
                 vaccine?: string | null;
@@ -1954,7 +2380,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -1964,16 +2389,102 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    hold_api_v1_resident_holds_post: {
+    clinics_districts: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DistrictList"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    vaccines_vaccines: {
+        parameters: {
+            query?: {
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaccineList"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    booking_hold: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
             };
             path?: never;
             cookie?: never;
@@ -2000,7 +2511,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2010,7 +2520,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2020,7 +2529,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2030,7 +2538,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2040,7 +2547,15 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2050,12 +2565,11 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    show_hold_api_v1_resident_holds__hold_id__get: {
+    booking_show_hold: {
         parameters: {
             query?: never;
             header?: never;
@@ -2082,7 +2596,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2092,25 +2605,33 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Validation Error */
+            /** @description refused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    confirm_api_v1_resident_holds__hold_id__confirm_post: {
+    booking_confirm: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
+            header: {
+                "Idempotency-Key": string;
             };
             path: {
                 hold_id: string;
@@ -2139,7 +2660,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2149,7 +2669,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2159,7 +2678,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2169,7 +2687,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2179,7 +2696,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2189,7 +2705,15 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2199,16 +2723,15 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    release_api_v1_resident_holds__hold_id__release_post: {
+    booking_release: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
+            header: {
+                "Idempotency-Key": string;
             };
             path: {
                 hold_id: string;
@@ -2237,7 +2760,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2247,7 +2769,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2257,7 +2778,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2267,7 +2787,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2277,7 +2796,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2287,7 +2805,15 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2297,12 +2823,211 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    reservations_api_v1_resident_reservations_get: {
+    residents_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeAnswer"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    residents_list_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleAnswer"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    residents_add_person: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPerson"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    residents_get_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    residents_unbind_person: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    booking_reservations: {
         parameters: {
             query?: {
                 state?: string;
@@ -2330,21 +3055,29 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description Validation Error */
+            /** @description refused */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    show_api_v1_resident_reservations__reservation_id__get: {
+    booking_show: {
         parameters: {
             query?: never;
             header?: never;
@@ -2371,7 +3104,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2381,84 +3113,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    reschedule_api_v1_resident_reservations__reservation_id__reschedule_post: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                reservation_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RescheduleRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Reservation"];
-                };
-            };
-            /** @description refused */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2468,26 +3122,24 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
-            503: {
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    cancel_api_v1_resident_reservations__reservation_id__cancel_post: {
+    booking_cancel: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
+            header: {
+                "Idempotency-Key": string;
             };
             path: {
                 reservation_id: string;
@@ -2516,7 +3168,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2526,7 +3177,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2536,7 +3186,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2546,7 +3195,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2556,7 +3204,15 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2566,172 +3222,24 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };
     };
-    publish_api_v1_clinic_sessions_post: {
+    booking_reschedule: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SessionInput"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionAnswer"];
-                };
-            };
-            /** @description refused */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    show_api_v1_clinic_sessions__session_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                session_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionAnswer"];
-                };
-            };
-            /** @description refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    set_capacity_api_v1_clinic_windows__window_id__patch: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
+            header: {
+                "Idempotency-Key": string;
             };
             path: {
-                window_id: number;
+                reservation_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CapacityInput"];
+                "application/json": components["schemas"]["RescheduleRequest"];
             };
         };
         responses: {
@@ -2741,7 +3249,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LimitAnswer"];
+                    "application/json": components["schemas"]["Reservation"];
                 };
             };
             /** @description refused */
@@ -2751,7 +3259,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2761,17 +3268,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2781,7 +3277,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2791,7 +3286,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2801,7 +3295,15 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -2811,302 +3313,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    set_quota_api_v1_clinic_windows__window_id__quotas__channel__patch: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                window_id: number;
-                channel: "h5" | "desk" | "phone" | "school" | "campaign";
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["QuotaChange"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LimitAnswer"];
-                };
-            };
-            /** @description refused */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    set_vials_api_v1_clinic_stocks__stock_id__patch: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                stock_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VialsInput"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LimitAnswer"];
-                };
-            };
-            /** @description refused */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    close_api_v1_clinic_sessions__session_id__close_post: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                session_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ReasonInput"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionAnswer"];
-                };
-            };
-            /** @description refused */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description refused */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                    "application/json": components["schemas"]["ProblemDocument"];
                 };
             };
         };

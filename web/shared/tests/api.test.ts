@@ -34,7 +34,7 @@ function apiWith(replies: ((request: Request) => Response | Promise<Response>)[]
 
 const HOLD = { person_id: 'p', window_id: 1, stock_id: 2 }
 const hold = (api: ReturnType<typeof createApi>, key = 'key-of-intent') =>
-  api.POST('/api/v1/resident/holds', { body: HOLD, headers: { 'Idempotency-Key': key } })
+  api.POST('/api/v1/resident/holds', { params: { header: { 'Idempotency-Key': key } }, body: HOLD })
 
 describe('the client', () => {
   it('refreshes once on 401 and sends the same change with the same key', async () => {
