@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest_asyncio
 
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.engine import BookingEngine
 from humiao.booking.ledger import Ledger
+from humiao.booking.models import Place
 from humiao.kit.crypto import Vault
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
@@ -23,11 +25,21 @@ class Road:
     gatekeeper: Gatekeeper
 
 
+class LyingGatekeeper:
+    """A cache that lets everybody through, whatever it was told."""
+
+    async def admit(self, place: Place, permit: str) -> tuple[str, None]:
+        return "granted", None
+
+    def settle_later(self, *_: Any) -> None:
+        """Learns nothing."""
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def road(settings: Settings, database: Database) -> AsyncIterator[Road]:
     assert settings.database_url
     assert settings.redis_url
-    ledger_database = await Database.connect(settings.database_url, connections=3, generic_plans=True)
+    ledger_database = await Database.connect(settings.database_url, connections=6, generic_plans=True)
     ledger = Ledger(ledger_database, hold_ttl_ms=600_000, grace_ms=5000)
     gatekeeper = Gatekeeper(settings.redis_url, database, permit_ttl_ms=2000)
     yield Road(BookingEngine(ledger, gatekeeper), ledger, gatekeeper)

@@ -3,14 +3,15 @@
 import asyncio
 from collections import Counter as Tally
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 
-from humiao.booking.models import ConfirmWish, EndWish, Place
+from humiao.booking.engine import BookingEngine
+from humiao.booking.models import ConfirmWish, EndWish
 from humiao.errors import Refusal
 from humiao.kit.crypto import Vault
-from tests.concurrency.conftest import Road
+from tests.concurrency.conftest import LyingGatekeeper, Road
 from tests.factories import hold_wish, make_residents, make_session
 
 AUDIT = """
@@ -112,26 +113,12 @@ async def test_confirm_and_release_race_for_one_hold(road: Road, connection: asy
 
 
 def _id(value: Any) -> Any:
-    from uuid import UUID
-
     return UUID(str(value))
-
-
-class LyingGatekeeper:
-    """A cache that lets everybody through, whatever it was told."""
-
-    async def admit(self, place: Place, permit: str) -> tuple[str, None]:
-        return "granted", None
-
-    def settle_later(self, *_: Any) -> None:
-        """Learns nothing."""
 
 
 async def test_with_the_cache_lying_the_ledger_still_sells_each_place_once(
     road: Road, connection: asyncpg.Connection, vault: Vault
 ) -> None:
-    from humiao.booking.engine import BookingEngine
-
     engine = BookingEngine(road.ledger, LyingGatekeeper(), batch_max=64)  # type: ignore[arg-type]
     world = await make_session(connection, capacity=25)
     people = await make_residents(connection, vault, 300)
