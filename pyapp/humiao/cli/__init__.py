@@ -7,6 +7,7 @@ Commands load what they need when they run, so that `--help` is quick and the la
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -205,17 +206,36 @@ def doctor() -> None:
     raise typer.Exit(1 if any(finding.verdict == "bad" for finding in findings) else 0)
 
 
+class FaultChoice(StrEnum):
+    """What may happen in the middle of a rush."""
+
+    none = "none"
+    quota = "quota"
+    valkey = "valkey"
+    api = "api"
+
+
 @app.command()
 def rush(
-    residents: Annotated[int, typer.Option(min=1, help="多少人抢 / how many race")] = 2000,
-    places: Annotated[int, typer.Option(min=1, help="多少个号 / for how many places")] = 200,
-    fault: Annotated[str, typer.Option(help="none, quota, valkey (kill -9, restart empty) or api (kill -9)")] = "none",
+    residents: Annotated[int, typer.Option(min=1, max=100_000, help="多少人抢 / how many race")] = 2000,
+    places: Annotated[int, typer.Option(min=1, max=50_000, help="多少个号 / for how many places")] = 200,
+    fault: Annotated[
+        FaultChoice, typer.Option(help="quota: +50, -20; valkey: kill -9, back empty; api: kill -9")
+    ] = FaultChoice.none,
     json_file: Annotated[Path | None, typer.Option(help="write the verdict here as JSON")] = None,
 ) -> None:
     """抢号演练 / let residents race for places through the real API, and audit what came of it."""
-    from humiao.rush import run
+    from humiao.embedded.city import running_city
+    from humiao.rush.run import rehearse
+    from humiao.rush.verdict import show
 
-    verdict = asyncio.run(run(_addressed(), residents=residents, places=places, fault=fault, console=console))
+    settings = _addressed()
+    city = running_city(settings.home) or {"url": f"http://127.0.0.1:{settings.http_port}", "pids": {}}
+    if fault in ("valkey", "api") and not city["pids"]:
+        console.print("这种演练要求本机 humiao up 启动的城市 / this fault needs a city of `humiao up`", style="yellow")
+        raise typer.Exit(2)
+    verdict = asyncio.run(rehearse(settings, city, residents=residents, places=places, fault=fault.value))
+    show(verdict, residents=residents, places=places, fault=fault.value, console=console)
     if json_file:
         json_file.write_text(json.dumps(verdict.as_json(), ensure_ascii=False, indent=1), encoding="utf-8")
     raise typer.Exit(0 if verdict.good else 1)

@@ -1,0 +1,88 @@
+"""What happens in the middle of a rush: nothing, a clerk's edits, or a kill -9."""
+
+import asyncio
+import os
+import shutil
+import signal
+from typing import Any, Literal
+from uuid import uuid4
+
+from humiao.auth.tokens import Staff
+from humiao.booking.cache import Gatekeeper
+from humiao.booking.engine import BookingEngine
+from humiao.booking.ledger import Ledger
+from humiao.errors import unwrap
+from humiao.kit.database import Database
+from humiao.kit.sql import statement
+from humiao.rush.residents import Goal
+from humiao.scheduling.schemas import CapacityInput, QuotaChange, VialsInput
+from humiao.scheduling.service import SchedulingService
+from humiao.settings import Settings
+
+Fault = Literal["none", "quota", "valkey", "api"]
+QUOTA_UP, QUOTA_DOWN = 50, 20
+
+
+async def when_half_gone(connection: Any, goal: Goal, places: int) -> None:
+    """Wait until half of the places are taken; gives up after some seconds, for there may be fewer residents."""
+    for _ in range(3000):
+        if await connection.fetchval(statement("rush/taken"), goal.window_id) >= places // 2:
+            return
+        await asyncio.sleep(0.002)
+
+
+async def strike(
+    fault: Fault, settings: Settings, city: dict[str, Any], connection: Any, goal: Goal, places: int
+) -> int:
+    """Let it happen; returns how many places there are from now on."""
+    if fault == "quota":
+        clerk = await _hire(connection, goal)
+        try:
+            return await _edit_quota(settings, clerk, goal, places)
+        finally:
+            await connection.execute(statement("rush/dismiss_clerk"), clerk.staff_id)
+    if fault == "valkey":
+        # killed, and its append-only file gone: it comes back empty
+        shutil.rmtree((settings.home / "valkey").resolve() / "appendonlydir", ignore_errors=True)
+        os.kill(city["pids"]["valkey"], signal.SIGKILL)
+    elif fault == "api":
+        os.kill(city["pids"]["serve"], signal.SIGKILL)
+    return places
+
+
+async def _hire(connection: Any, goal: Goal) -> Staff:
+    login = uuid4()
+    row = await connection.fetchrow(statement("rush/make_clerk"), goal.session_id, login, login.hex[:12])
+    return Staff(row["staff_id"], login, "clinic_staff", row["clinic_id"], None)
+
+
+async def _edit_quota(settings: Settings, clerk: Staff, goal: Goal, places: int) -> int:
+    """A clerk raises the quota by 50, then lowers it by 20; returns the limit that the back office told in the end.
+
+    The service runs in this process, as in a second API process that residents do not crowd.
+    """
+    database = await Database.connect(str(settings.database_url), connections=2)
+    gatekeeper = Gatekeeper(str(settings.redis_url), database, permit_ttl_ms=settings.permit_ttl_ms)
+    ledger = Ledger(database, hold_ttl_ms=settings.hold_ttl_s * 1000, grace_ms=settings.hold_grace_s * 1000)
+    scheduling = SchedulingService(database, BookingEngine(ledger, gatekeeper))
+
+    async def set_all(wanted: int) -> int:
+        quota = QuotaChange(quota=wanted, reason="演练")
+        window = CapacityInput(capacity=wanted, reason="演练")
+        limits = [
+            unwrap(await scheduling.set_vials(clerk, goal.stock_id, VialsInput(vials=wanted, reason="演练"), _key())),
+            unwrap(await scheduling.set_quota(clerk, goal.window_id, "h5", quota, _key())),
+            unwrap(await scheduling.set_capacity(clerk, goal.window_id, window, _key())),
+        ]
+        return min(int(answer["limit"]) for answer in limits)
+
+    try:
+        await set_all(places + QUOTA_UP)
+        return await set_all(places + QUOTA_UP - QUOTA_DOWN)
+    finally:
+        await gatekeeper.close()
+        await database.close()
+
+
+def _key() -> str:
+    return uuid4().hex
