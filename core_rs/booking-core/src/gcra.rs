@@ -33,7 +33,7 @@ impl Limiter {
     /// Decide a request at `now_ms`; `kept_ms` is what the last allowed request told to keep (0 at first).
     pub const fn decide(&self, kept_ms: u64, now_ms: u64) -> Decision {
         let arrival = if kept_ms > now_ms { kept_ms } else { now_ms };
-        let tolerance = self.interval_ms.get() * (self.burst.get() - 1);
+        let tolerance = self.interval_ms.get().saturating_mul(self.burst.get() - 1);
         let earliest = arrival.saturating_sub(tolerance);
         if now_ms < earliest {
             Decision::Denied {
@@ -41,7 +41,7 @@ impl Limiter {
             }
         } else {
             Decision::Allowed {
-                next_ms: arrival + self.interval_ms.get(),
+                next_ms: arrival.saturating_add(self.interval_ms.get()),
             }
         }
     }

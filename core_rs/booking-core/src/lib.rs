@@ -1,8 +1,16 @@
-//! The specification of booking, free of I/O and clocks: time is an argument, impossible values cannot be built.
+//! The specification of booking, free of I/O and clocks: time is an argument, a refusal is a value.
 //!
-//! What a caller may rely on: a [`quota::Counter`] never counts more than its limit; a [`vial::VialStock`] opens whole
-//! vials in order; [`gcra::Limiter`] never admits more than its burst and rate allow.
+//! * [`admission`]: who may try. The cache's function library does what is written there.
+//! * [`model`]: who has. The ledger's statements do what is written there.
+//! * [`quota::Counter`]: never counts more than its limit. [`vial::VialStock`]: opens whole vials in order.
+//!   [`gcra::Limiter`]: never admits more than burst and rate allow.
+//! * [`outcome::Refusal`]: every way to say no, by the codes that the API knows.
 
+pub mod admission;
 pub mod gcra;
+pub mod ids;
+pub mod model;
+pub mod outcome;
 pub mod quota;
+pub mod time;
 pub mod vial;
