@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, final
 __all__ = [
     "FUNCTION_LIBRARY_VERSION",
     "Admitter",
+    "BookingModel",
     "CacheAddressError",
     "CacheReplyError",
     "CacheUnavailable",
@@ -22,6 +23,7 @@ __version__: str
 FUNCTION_LIBRARY_VERSION: str
 
 _AdmitResult: TypeAlias = tuple[int, str, int | None]
+_Intent: TypeAlias = tuple[str, str, int]
 _Settlement: TypeAlias = tuple[int, Sequence[str], Sequence[tuple[str, int, int]]]
 
 class CacheUnavailable(ConnectionError):
@@ -133,3 +135,76 @@ class Admitter:
 
     def close(self) -> None:
         """Ends the client within half a second; what is still open is answered "unavailable"."""
+
+@final
+class BookingModel:
+    """booking-core's specification of the ledger: decides as the ledger's statements must.
+
+    Free of I/O and clocks. Instants are ms. Changes take an intent (actor, key, digest of the request) and return a
+    code: what was done (granted, confirmed, released, cancelled, rescheduled), `answered`, or a refusal's.
+    """
+
+    def __new__(cls) -> BookingModel:
+        """An empty city."""
+
+    def add_window(self, window_id: int, session_id: int, starts_ms: int, until_ms: int, capacity: int) -> None:
+        """A window: bookable before `until_ms`, begun from `starts_ms` on."""
+
+    def add_quota(self, window_id: int, channel: str, from_ms: int, quota: int) -> None:
+        """A channel's share of a window, bookable from `from_ms` on."""
+
+    def add_stock(
+        self,
+        stock_id: int,
+        session_id: int,
+        vaccine: str,
+        series: Sequence[str],
+        vials: int,
+        vial_size: int,
+        sealed_from_ms: int | None,
+    ) -> None:
+        """Whole vials of one product; none is begun from `sealed_from_ms` on. Raises ValueError for an empty vial."""
+
+    def hold(
+        self,
+        now_ms: int,
+        intent: _Intent,
+        claim: int,
+        token: int,
+        person: int,
+        window_id: int,
+        channel: str,
+        stock_id: int,
+        ttl_ms: int,
+    ) -> str:
+        """Holds a place for a person under the name `claim`."""
+
+    def confirm(self, now_ms: int, intent: _Intent, claim: int, token: int, grace_ms: int) -> str:
+        """Turns a hold into a reservation."""
+
+    def release(self, intent: _Intent, claim: int, token: int) -> str:
+        """Gives a hold back."""
+
+    def cancel(self, now_ms: int, intent: _Intent, claim: int) -> str:
+        """Gives a reservation back."""
+
+    def reschedule(self, now_ms: int, intent: _Intent, claim: int, window_id: int, channel: str, stock_id: int) -> str:
+        """Moves a reservation."""
+
+    def expire_due(self, now_ms: int, grace_ms: int) -> int:
+        """Expires holds past deadline and grace; returns how many."""
+
+    def set_capacity(self, window_id: int, wanted: int) -> tuple[int, int] | None:
+        """Edits a window: (limit, kept back); None where there is none."""
+
+    def set_quota(self, window_id: int, channel: str, wanted: int) -> tuple[int, int] | None:
+        """Edits a channel's share: (limit, kept back); None where there is none."""
+
+    def set_vials(self, stock_id: int, wanted: int) -> tuple[int, int] | None:
+        """Edits a stock: (vials, kept back); None where there is none."""
+
+    def close(self, session_id: int) -> None:
+        """Ends booking of a clinic session."""
+
+    def counters(self) -> list[tuple[str, int, int, int]]:
+        """(field, limit, held, booked) of every counter."""

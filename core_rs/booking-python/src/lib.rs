@@ -2,6 +2,7 @@
 
 mod admitter;
 mod errors;
+mod model;
 mod session_state;
 
 use pyo3::prelude::*;
@@ -15,6 +16,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         booking_redis::Library::production().version(),
     )?;
     module.add_class::<admitter::Admitter>()?;
+    module.add_class::<model::PyBookingModel>()?;
     module.add_class::<session_state::PySessionState>()?;
     errors::register(module)
 }

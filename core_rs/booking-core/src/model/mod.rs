@@ -52,9 +52,9 @@ pub struct Stock {
     /// The clinic session it belongs to.
     pub session: SessionId,
     /// The vaccine; a reservation is never moved to another one.
-    pub vaccine: &'static str,
+    pub vaccine: String,
     /// What the vaccine counts as, for P3.
-    pub series: BTreeSet<&'static str>,
+    pub series: BTreeSet<String>,
     /// Doses in a vial.
     pub vial_size: NonZeroU32,
     /// From when on no vial is begun.
@@ -226,7 +226,7 @@ impl BookingModel {
     }
 
     /// Live claims of a person that count as one of these series.
-    fn has_live_claim(&self, person: PersonId, series: &BTreeSet<&'static str>) -> bool {
+    fn has_live_claim(&self, person: PersonId, series: &BTreeSet<String>) -> bool {
         self.claims.values().any(|claim| {
             claim.person == person
                 && claim.state.is_live()

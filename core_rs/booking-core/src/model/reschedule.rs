@@ -51,11 +51,11 @@ impl BookingModel {
             .quotas
             .get(&(to.window, to.channel.clone()))
             .ok_or(Refusal::WrongChannel)?;
-        let vaccine = self.stocks.get(&from.stock).map(|stock| stock.vaccine);
+        let vaccine = self.stocks.get(&from.stock).map(|stock| &stock.vaccine);
         let stock: &Stock = self
             .stocks
             .get(&to.stock)
-            .filter(|stock| stock.session == window.session && Some(stock.vaccine) == vaccine)
+            .filter(|stock| stock.session == window.session && Some(&stock.vaccine) == vaccine)
             .ok_or(Refusal::NoSuchStock)?;
         if now >= window.bookable_until {
             return Err(Refusal::BookingEnded);
