@@ -16,7 +16,7 @@ import structlog
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,14 +27,16 @@ log = structlog.get_logger(__name__)
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
-def _plain(text: str) -> str:
-    """Refuse control characters, lone surrogates and bidirectional overrides; trim the ends."""
+def _plain(text: Any) -> Any:
+    """Refuse control characters, lone surrogates and bidirectional overrides; trim the ends, before lengths count."""
+    if not isinstance(text, str):
+        return text
     if any(unicodedata.category(c) in ("Cc", "Cs", "Cf", "Co") for c in text):
         raise ValueError("不能包含控制字符")
     return text.strip()
 
 
-PlainText = Annotated[str, AfterValidator(_plain)]
+PlainText = Annotated[str, BeforeValidator(_plain)]
 DatabaseId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
@@ -179,12 +181,8 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_bug)
 
 
-class _TooLarge(Exception):
-    pass
-
-
 class Edge:
-    """Refuse by header what need not be parsed, and stop a body that grows past the limit."""
+    """Refuse by header what need not be read, then by the body's size and encoding what need not be parsed."""
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
         self._app = app
@@ -207,31 +205,36 @@ class Edge:
         if refusal:
             await problem_response(Refusal(refusal))(scope, receive, send)
             return
-        seen, started = 0, False
+        body = await self._read(receive)
+        if isinstance(body, Refusal):
+            await problem_response(body)(scope, receive, send)
+            return
+        replayed = False
+
+        async def replay() -> Message:
+            """The body once, then whatever the server says next (that the client has gone)."""
+            nonlocal replayed
+            if replayed:
+                return await receive()
+            replayed = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)
+
+    async def _read(self, receive: Receive) -> bytes | Refusal:
+        """The whole body, at most the limit and valid UTF-8. Bodies are small here: read before all else."""
         body = bytearray()
-
-        async def limited() -> Message:
-            nonlocal seen
+        while True:
             message = await receive()
-            if message["type"] == "http.request":
-                chunk = message.get("body", b"")
-                seen += len(chunk)
-                body.extend(chunk)
-                if seen > self._max:
-                    raise _TooLarge
-                if not message.get("more_body"):
-                    body.decode("utf-8")  # raises here, where it can be told from a bad JSON document
-            return message
-
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+            if message["type"] == "http.disconnect":
+                return Refusal("malformed_json")
+            body += message.get("body", b"")
+            if len(body) > self._max:
+                return Refusal("body_too_large")
+            if not message.get("more_body"):
+                break
         try:
-            await self._app(scope, limited, noted)
-        except (_TooLarge, UnicodeDecodeError) as error:
-            if started:
-                raise
-            code = "body_too_large" if isinstance(error, _TooLarge) else "bad_utf8"
-            await problem_response(Refusal(code))(scope, receive, send)
+            body.decode("utf-8")
+        except UnicodeDecodeError:
+            return Refusal("bad_utf8")
+        return bytes(body)

@@ -6,12 +6,13 @@ what was kept back. The audit entry is in the same transaction; the cache copies
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from humiao.auth.tokens import Staff
 from humiao.booking.engine import BookingEngine
 from humiao.booking.models import Counter
-from humiao.errors import Refusal
+from humiao.errors import CITY_ZONE, Refusal
 from humiao.kit.audit import write_audit
 from humiao.kit.database import Database
 from humiao.kit.idempotency import once
@@ -39,8 +40,12 @@ def check_session(body: SessionInput, now: datetime) -> Refusal | None:
             return _invalid(f"windows.{i}.quotas", "同一渠道只能填一次")
         if any(q.quota > window.capacity for q in window.quotas):
             return _invalid(f"windows.{i}.quotas", "渠道号源不能大于时段容量")
-    if len({w.starts_at for w in body.windows}) < len(body.windows):
-        return _invalid("windows", "时段开始时间不能重复")
+        if window.starts_at.astimezone(CITY_ZONE).date() != body.session_date:
+            return _invalid(f"windows.{i}.starts_at", "时段必须在场次当天")
+    in_order = sorted(enumerate(body.windows), key=lambda numbered: numbered[1].starts_at)
+    for (_, before), (i, window) in pairwise(in_order):
+        if window.starts_at < before.ends_at:
+            return _invalid(f"windows.{i}.starts_at", "时段不能互相重叠")
     if len({s.product_id for s in body.stocks}) < len(body.stocks):
         return _invalid("stocks", "同一疫苗产品只能填一次")
     return None

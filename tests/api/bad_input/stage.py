@@ -1,0 +1,130 @@
+"""The stage for bad input: one of everything that a request can be wrong about."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from humiao.booking.engine import BookingEngine
+from humiao.booking.ledger import Ledger
+from humiao.booking.models import ConfirmWish, HoldWish
+from humiao.kit.database import Database
+from humiao.kit.keys import Keys
+from tests.api.callers import resident_token, staff_token
+from tests.factories import World, hold_wish, make_residents, make_session
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of somebody."""
+
+    claim_id: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Who there is, what they have, and places of every kind."""
+
+    me: UUID
+    free_person: UUID  # of the same account as nobody's claims: may book
+    other: UUID
+    my_token: str
+    free_token: str
+    other_token: str
+    clinic_token: str
+    city_token: str
+    open: World
+    closed: World
+    not_open: World
+    ended: World
+    begun: World
+    desk_only: World
+    no_stock: World
+    full: World
+    sealed: World
+    my_hold: Claim
+    expired: Claim
+    released: Claim
+    other_hold: Claim
+    reserved: Claim
+    begun_reservation: Claim
+    used_key: str = "key-that-was-used"
+
+
+async def build(connection: Any, database: Database, engine: BookingEngine, keys: Keys) -> Stage:
+    """Set the stage. Everybody has one claim, each of another person, so that series do not meet."""
+    vault = keys.vault()
+    people = await make_residents(connection, vault, 8)
+    me, free, other, late, quick, holder, begun_person, full_person = people
+    for person in (late, quick, holder, begun_person):
+        # all of them are bound to my account too: their claims are mine to act on
+        await connection.execute(
+            "INSERT INTO guardianships (account_id, person_id, relation) VALUES ($1, $2, 'other')", me, person
+        )
+    worlds = {
+        "open": await make_session(connection, windows=2, capacity=8),
+        "closed": await make_session(connection),
+        "not_open": await make_session(connection, opens_in=timedelta(hours=3)),
+        "ended": await make_session(connection),
+        "begun": await make_session(connection),
+        "desk_only": await make_session(connection, channels=("desk",)),
+        "no_stock": await make_session(connection, vials=0),
+        "full": await make_session(connection, capacity=1),
+        "sealed": await make_session(connection, vials=2, vial_size=2, no_new_vial_from=_ago(1)),
+    }
+    ledger = Ledger(database, hold_ttl_ms=600_000, grace_ms=0)
+    fleeting = Ledger(database, hold_ttl_ms=1, grace_ms=0)
+
+    async def hold(person: UUID, world: World, by: Ledger = ledger, key: str | None = None) -> Claim:
+        wish: HoldWish = hold_wish(person, world, key=key)
+        (decision,) = (await by.hold_many([wish])).decisions
+        assert decision.answer, decision.code
+        return Claim(decision.answer["hold_id"], decision.answer["hold_token"])
+
+    async def confirmed(person: UUID, world: World) -> Claim:
+        claim = await hold(person, world)
+        caller = hold_wish(person, world).caller
+        wish = ConfirmWish(caller, UUID(claim.claim_id), UUID(claim.token), uuid4().hex, b"c" * 32)
+        (decision,) = (await ledger.confirm_many([wish])).decisions
+        assert decision.code == "confirmed"
+        return claim
+
+    expired = await hold(late, worlds["open"], fleeting)
+    await fleeting.expire_due(at_most=100)
+    claims = {
+        "my_hold": await hold(me, worlds["open"]),
+        "expired": expired,
+        "released": await hold(quick, worlds["open"]),
+        "other_hold": await hold(other, worlds["open"], key=Stage.used_key),
+        "reserved": await confirmed(holder, worlds["open"]),
+        "begun_reservation": await confirmed(begun_person, worlds["begun"]),
+    }
+    await hold(full_person, worlds["full"])
+    await connection.execute(
+        """UPDATE claims SET state = 'released', ended_at = now(), changed_by = 'sql', changed_from = 'sql'
+           WHERE claim_id = $1""",
+        UUID(claims["released"].claim_id),
+    )
+    await connection.execute(
+        "UPDATE clinic_sessions SET state = 'closed', closed_at = now() WHERE session_id = $1",
+        worlds["closed"].session_id,
+    )
+    for name, what in (("ended", "bookable_until"), ("begun", "starts_at"), ("begun", "bookable_until")):
+        await connection.execute(
+            f"UPDATE windows SET {what} = now() - interval '1 minute' WHERE session_id = $1", worlds[name].session_id
+        )
+    await engine.load([world.session_id for world in worlds.values()])
+    return Stage(
+        me=me, free_person=free, other=other,
+        my_token=await resident_token(connection, keys, me),
+        free_token=await resident_token(connection, keys, free),
+        other_token=await resident_token(connection, keys, other),
+        clinic_token=await staff_token(connection, keys, "clinic_staff", worlds["open"].clinic_id),
+        city_token=await staff_token(connection, keys, "city_admin"),
+        **worlds, **claims,
+    )  # fmt: skip
+
+
+def _ago(hours: int) -> datetime:
+    return datetime.now(UTC) - timedelta(hours=hours)

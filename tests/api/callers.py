@@ -1,0 +1,65 @@
+"""Callers of the API with tokens of their own: residents and staff who are logged in without an SMS."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from humiao.auth.tokens import Resident, Staff, Tokens
+from humiao.kit.keys import Keys
+
+API = "/api/v1"
+
+
+class Caller:
+    """Sends requests with a token; a change gets a fresh key unless one is given."""
+
+    def __init__(self, client: httpx.AsyncClient, token: str) -> None:
+        self._client = client
+        self.token = token
+
+    async def send(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, **more: Any
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if method != "GET":
+            headers["Idempotency-Key"] = key or uuid4().hex
+        if body is not None:
+            more["json"] = body
+        return await self._client.request(method, API + path, headers=headers, **more)
+
+    async def get(self, path: str, **query: Any) -> httpx.Response:
+        return await self.send("GET", path, params=query)
+
+    async def post(self, path: str, body: Any, *, key: str | None = None) -> httpx.Response:
+        return await self.send("POST", path, body, key=key)
+
+    async def patch(self, path: str, body: Any, *, key: str | None = None) -> httpx.Response:
+        return await self.send("PATCH", path, body, key=key)
+
+
+async def resident_token(connection: Any, keys: Keys, account_id: UUID) -> str:
+    """Log an account in."""
+    login = uuid4()
+    await connection.execute(
+        """INSERT INTO login_sessions (login_session_id, account_id, refresh_digest, expires_at)
+           VALUES ($1, $2, $3, now() + interval '1 hour')""",
+        login, account_id, login.bytes,
+    )  # fmt: skip
+    return Tokens(keys.token_keys, ttl_s=3600).for_resident(Resident(account_id, login))
+
+
+async def staff_token(connection: Any, keys: Keys, role: str, clinic_id: int | None = None) -> str:
+    """Make a member of staff and log them in."""
+    login = uuid4()
+    staff_id = await connection.fetchval(
+        """INSERT INTO staff (username, display_name, password_digest, role, clinic_id)
+           VALUES ($1, '测试员工', '!', $2, $3) RETURNING staff_id""",
+        f"test-{login.hex[:12]}", role, clinic_id,
+    )  # fmt: skip
+    await connection.execute(
+        """INSERT INTO login_sessions (login_session_id, staff_id, refresh_digest, expires_at)
+           VALUES ($1, $2, $3, now() + interval '1 hour')""",
+        login, staff_id, login.bytes,
+    )  # fmt: skip
+    return Tokens(keys.token_keys, ttl_s=3600).for_staff(Staff(staff_id, login, role, clinic_id, None))
