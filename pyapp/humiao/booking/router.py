@@ -71,7 +71,7 @@ async def reservations(
     me: Me,
     booking: Service,
     state: Annotated[str, Query(pattern="^(live|ended)$")] = "live",
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    cursor: Annotated[str | None, Query(max_length=128)] = None,
 ) -> Any:
     """我的预约: live ones (with holds) or ended ones, newest first."""
     return unwrap(await booking.list(me, state=state, cursor=cursor))
