@@ -49,17 +49,19 @@ async def resident_token(connection: Any, keys: Keys, account_id: UUID) -> str:
     return Tokens(keys.token_keys, ttl_s=3600).for_resident(Resident(account_id, login))
 
 
-async def staff_token(connection: Any, keys: Keys, role: str, clinic_id: int | None = None) -> str:
+async def staff_token(
+    connection: Any, keys: Keys, role: str, clinic_id: int | None = None, *, district: str | None = None
+) -> str:
     """Make a member of staff and log them in."""
     login = uuid4()
     staff_id = await connection.fetchval(
-        """INSERT INTO staff (username, display_name, password_digest, role, clinic_id)
-           VALUES ($1, '测试员工', '!', $2, $3) RETURNING staff_id""",
-        f"test-{login.hex[:12]}", role, clinic_id,
+        """INSERT INTO staff (username, display_name, password_digest, role, clinic_id, district_code)
+           VALUES ($1, '测试员工', '!', $2, $3, $4) RETURNING staff_id""",
+        f"test-{login.hex[:12]}", role, clinic_id, district,
     )  # fmt: skip
     await connection.execute(
         """INSERT INTO login_sessions (login_session_id, staff_id, refresh_digest, expires_at)
            VALUES ($1, $2, $3, now() + interval '1 hour')""",
         login, staff_id, login.bytes,
     )  # fmt: skip
-    return Tokens(keys.token_keys, ttl_s=3600).for_staff(Staff(staff_id, login, role, clinic_id, None))
+    return Tokens(keys.token_keys, ttl_s=3600).for_staff(Staff(staff_id, login, role, clinic_id, district))

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,16 @@ STATE_LABELS = {
     "fulfilled": "已接种",
     "no_show": "未到",
 }
+
+
+def _position(cursor: str) -> tuple[datetime, UUID] | None:
+    """Where a page of claims ended, or None for what no page was ended with."""
+    try:
+        at, claim_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii").split("|")
+        position = datetime.fromisoformat(at), UUID(claim_id)
+    except (ValueError, binascii.Error):
+        return None
+    return position if position[0].tzinfo == UTC and 2000 < position[0].year < 2200 else None
 
 
 class BookingService:
@@ -87,16 +97,10 @@ class BookingService:
 
     async def list(self, me: Resident, *, state: str, cursor: str | None) -> dict[str, Any] | Refusal:
         """A page of claims of the caller's people, newest first."""
-        after: tuple[datetime | None, UUID | None] = (None, None)
-        if cursor is not None:
-            try:
-                at, claim_id = base64.urlsafe_b64decode(cursor).decode().split("|")
-                after = (datetime.fromisoformat(at), UUID(claim_id))
-            except (ValueError, binascii.Error):
-                return Refusal(
-                    "invalid_input",
-                    extra={"errors": [{"field": "cursor", "code": "malformed", "message": "翻页标记不正确"}]},
-                )
+        after = (None, None) if cursor is None else _position(cursor)
+        if after is None:
+            errors = [{"field": "cursor", "code": "malformed", "message": "翻页标记不正确"}]
+            return Refusal("invalid_input", extra={"errors": errors})
         async with self._database.read() as connection:
             rows = await connection.fetch(
                 statement("booking/list_claims"), me.account_id, state == "live", *after, PAGE + 1
@@ -104,7 +108,8 @@ class BookingService:
         following = None
         if len(rows) > PAGE:
             last = rows[PAGE - 1]
-            following = base64.urlsafe_b64encode(f"{last['held_at'].isoformat()}|{last['claim_id']}".encode()).decode()
+            position = f"{last['held_at'].astimezone(UTC).isoformat()}|{last['claim_id']}"
+            following = base64.urlsafe_b64encode(position.encode()).decode()
         return {"items": [self._reservation(row) for row in rows[:PAGE]], "next_cursor": following}
 
     def _reservation(self, row: Any) -> dict[str, Any]:

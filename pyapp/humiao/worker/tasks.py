@@ -34,10 +34,11 @@ def _fields(state: _core.SessionState) -> Iterator[tuple[str, int, int]]:
 
 
 class Reconciler:
-    """Walks over all bookable sessions, a hundred at a step, and loads those where the cache differs or knows nothing.
+    """Walks over all sessions to come, a hundred at a step, and loads those of which the cache says something else.
 
     A counter that is newer in PostgreSQL is a settlement under way or lost; one that is newer in the cache, or equal in
-    version and not in number, is a lie. All are mended the same way: load.
+    version and not in number, is a lie; so is a closed session said to be open. All are mended the same way: load.
+    An open session that the cache does not know is loaded too; a closed one needs no place there.
     """
 
     def __init__(self, database: Database, gatekeeper: Gatekeeper) -> None:
@@ -48,24 +49,28 @@ class Reconciler:
     async def step(self) -> int:
         """Compare the next sessions; returns how many when the walk is not at its end."""
         async with self._database.read() as connection:
-            session_ids = [
-                row["session_id"]
-                for row in await connection.fetch(statement("worker/bookable_sessions"), self._after, RECONCILE_AT_ONCE)
-            ]
-            if not session_ids:
+            sessions = await connection.fetch(statement("worker/upcoming_sessions"), self._after, RECONCILE_AT_ONCE)
+            if not sessions:
                 self._after = 0
                 return 0
+            session_ids = [session["session_id"] for session in sessions]
             held = await self._gatekeeper.read(session_ids)
             rows = await connection.fetch(statement("worker/counters_of_sessions"), session_ids)
         self._after = session_ids[-1]
         truth: dict[int, set[tuple[str, int, int]]] = {}
         for row in rows:
             truth.setdefault(row["session_id"], set()).add((row["field"], row["version"], row["free"]))
-        differ = [
-            session_id
-            for session_id, state in zip(session_ids, held, strict=True)
-            if state is None or state.status != "open" or set(_fields(state)) != truth.get(session_id, set())
-        ]
+        differ, beyond = [], []
+        for session, state in zip(sessions, held, strict=True):
+            session_id, status = session["session_id"], session["status"]
+            if state is None:
+                differ += [session_id] if status == "open" else []
+            elif state.status != status or set(_fields(state)) != truth.get(session_id, set()):
+                differ.append(session_id)
+                # a generation that PostgreSQL has not given out yet (a restored backup): no load would be taken
+                beyond += [session_id] if state.generation > session["cache_generation"] else []
+        if beyond:
+            await self._gatekeeper.forget(beyond)
         if differ:
             await self._gatekeeper.load(differ)
             log.info("cache mended", sessions=len(differ))

@@ -1,5 +1,6 @@
 """Rows about booking: places, holds, reservations, keys."""
 
+from base64 import urlsafe_b64encode
 from uuid import uuid4
 
 from tests.api.bad_input.rows import Request, Row, get, hold, json
@@ -90,6 +91,8 @@ RESERVATIONS = [
         "window_begun"),
     Row("look at another's", lambda s: get(f"/resident/reservations/{s.other_hold.claim_id}"), 404,
         "unknown_reservation"),
+    Row("list from before all time", lambda _: get("/resident/reservations?cursor=" + urlsafe_b64encode(
+        f"0001-01-01T00:00:00+23:59|{NOWHERE}".encode()).decode()), 422, "invalid_input", "cursor"),
     Row("list from a forged cursor", lambda _: get("/resident/reservations?cursor=%27%3B--"), 422, "invalid_input", "cursor"),
 ]  # fmt: skip
 KEYS = [

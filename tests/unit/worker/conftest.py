@@ -1,4 +1,4 @@
-"""A city of the worker's own: a scratch database and a cache of its own, in which nobody else expires, mends or books."""
+"""A city of the worker's own: a scratch database and cache in which nobody else expires, mends or books."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
