@@ -121,14 +121,6 @@ async def test_a_session_wrongly_open_is_shut(workshop: Workshop) -> None:
     assert await workshop.cached(unknown.session_id) is None  # what is closed and forgotten stays forgotten
 
 
-async def lie_about_status(workshop: Workshop, world: World, status: str) -> None:
-    (state,) = await workshop.gatekeeper.read([world.session_id])
-    assert state is not None
-    lie = _core.SessionState(world.session_id, state.generation + 1, status, state.windows, state.quotas, state.stocks)
-    admitter = workshop.gatekeeper._admitter
-    assert await admitter.load([lie]) == [True]
-
-
 async def test_a_true_cache_is_left_alone(workshop: Workshop) -> None:
     world = await loaded(workshop)
     before = await generation(workshop, world)
