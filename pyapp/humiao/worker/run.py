@@ -86,7 +86,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
         loops = [
             _every(1.0, "expire", lambda ledger=ledger, keeper=gatekeeper: expire_holds(ledger, keeper)),  # type: ignore[misc]
             _every(0.3, "outbox", lambda sender=sender: sender.send_due(50)),  # type: ignore[misc]
-            _every(2.0, "reconcile", reconciler.step),
+            _every(10.0, "reconcile", reconciler.step),
             _every(3600.0, "housekeeping", housekeeper.step),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
