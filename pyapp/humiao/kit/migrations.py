@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from humiao.errors import CITY_ZONE
 from humiao.kit.sql import SQL_ROOT
 
 LOCK = 4_821_007  # any constant: the advisory lock of migrations
@@ -74,8 +75,11 @@ async def apply(connection: Any, on_progress: Callable[[int, int, str], None] | 
 
 
 async def migrate(dsn: str, on_progress: Callable[[int, int, str], None] | None = None) -> list[str]:
-    """Bring the database at `dsn` up to date; returns the names of the migrations applied now."""
-    connection = await asyncpg.connect(dsn)
+    """Bring the database at `dsn` up to date; returns the names of the migrations applied now.
+
+    In the city's time zone, whatever the server's is: months of partitions begin at the city's midnight.
+    """
+    connection = await asyncpg.connect(dsn, server_settings={"TimeZone": CITY_ZONE.key})
     try:
         return await apply(connection, on_progress)
     finally:

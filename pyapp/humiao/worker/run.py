@@ -27,15 +27,19 @@ log = structlog.get_logger(__name__)
 LEADER_LOCK = 4_821_008
 
 
-async def _lead(dsn: str) -> asyncpg.Connection:
-    """Wait until this process is the leader; the lock lives as long as the connection returned."""
+async def _a_second() -> None:
+    await asyncio.sleep(1)
+
+
+async def lead(dsn: str, wait: Callable[[], Awaitable[None]] = _a_second) -> asyncpg.Connection:
+    """Try until this process is the leader, with a `wait` between tries; it leads as long as the connection lives."""
     while True:
         with contextlib.suppress(OSError, asyncpg.PostgresError):
             connection = await asyncpg.connect(dsn, server_settings={"application_name": "humiao-leader"})
             if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
                 return connection
             await connection.close()
-        await asyncio.sleep(1)
+        await wait()
 
 
 async def _every(pause_s: float, name: str, work: Callable[[], Awaitable[int]]) -> None:
@@ -76,7 +80,7 @@ async def main(settings: Settings) -> None:
 async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
     vault = load_keys(settings.keys_path).vault()
     while True:
-        leader = await _lead(database_url)
+        leader = await lead(database_url)
         log.info("leading")
         database = await Database.connect(database_url, connections=4)
         gatekeeper = Gatekeeper(redis_url, database, permit_ttl_ms=settings.permit_ttl_ms)

@@ -78,16 +78,16 @@ class Reconciler:
 
 
 class Housekeeper:
-    """Makes next month's audit partitions and forgets idempotency keys and sent messages past their time."""
+    """Forgets idempotency keys, sent messages and logins past their time, and makes the coming months' partitions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def step(self) -> int:
         """One round; always returns 0, the next is in an hour."""
-        async with self._database.transaction() as connection:
-            await connection.execute("SELECT audit_make_partitions(2)")
         for name in ("worker/sweep_idempotency_keys", "worker/sweep_messages", "worker/sweep_login"):
             async with self._database.transaction() as connection:
                 await connection.execute(statement(name))
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT audit_make_partitions(2)")
         return 0
