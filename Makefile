@@ -11,7 +11,7 @@ WEB_PACKAGES := web/package.json web/package-lock.json web/h5/package.json web/s
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run build venv core web-packages web lint format openapi browser test test-fast bench lock clean
+.PHONY: help run build venv core web-packages web lint format openapi browser test test-fast bench loadtest lock clean
 
 help: ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,9 @@ test-fast: build ## Rust and Python tests without browser and slow ones
 bench: build ## measure against peers; writes bench/results
 	HUMIAO_BENCH_RECORD=1 $(BIN)/pytest -q bench
 	$(PY) -m bench.report
+
+loadtest: build ## load a running city with journeys, then audit it
+	PYTHONPATH=. $(BIN)/locust -f loadtest/locustfile.py --headless --only-summary -u 200 -r 100 -t 30s
 
 openapi: core web-packages ## write the API's description and the types of the pages anew
 	$(BIN)/humiao openapi > web/shared/api/openapi.json

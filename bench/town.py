@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,13 +12,15 @@ import asyncpg
 
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.engine import BookingEngine
-from humiao.booking.ledger import Ledger, claim_ids
+from humiao.booking.ledger import Ledger
 from humiao.booking.models import Caller, HoldWish
 from humiao.embedded.postgres import Postgres
 from humiao.embedded.valkey import Valkey
 from humiao.kit.database import Database
+from humiao.kit.keys import make_keys
 from humiao.kit.migrations import migrate
 from humiao.kit.sql import statement
+from humiao.rush.people import make_people
 from humiao.vaccines.load import load_catalogue
 
 
@@ -37,6 +38,7 @@ class Town:
 
     def __init__(self, home: Path) -> None:
         self.postgres, self.valkey = Postgres(home), Valkey(home)
+        self.keys = make_keys(home / "keys.json")
 
     async def open(self) -> None:
         await asyncio.gather(self.postgres.start_async(), self.valkey.start_async())
@@ -52,9 +54,7 @@ class Town:
 
     async def residents(self, count: int) -> list[UUID]:
         """Make residents: an account, a person and their bond each, all of one id."""
-        made = claim_ids(count)
-        for some in itertools.batched(made, 5000) if hasattr(itertools, "batched") else [made]:
-            await self.sql.execute(statement("rush/make_residents"), list(some))
+        made = await make_people(self.sql, self.keys.vault(), count)
         await self.sql.execute("ANALYZE accounts, persons, guardianships")
         return made
 

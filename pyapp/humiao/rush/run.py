@@ -5,7 +5,6 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 
@@ -14,6 +13,7 @@ from humiao.kit.keys import load_keys
 from humiao.kit.sql import statement
 from humiao.rush.audit import audit_cache, audit_ledger
 from humiao.rush.faults import Fault, strike, when_half_gone
+from humiao.rush.people import make_people
 from humiao.rush.residents import Goal, race
 from humiao.rush.verdict import Verdict
 from humiao.settings import Settings
@@ -23,11 +23,11 @@ async def rehearse(
     settings: Settings, city: dict[str, Any], *, residents: int, places: int, fault: Fault = "none"
 ) -> Verdict:
     """Let `residents` race for `places` in a running city ({url, pids}); returns the verdict."""
-    tokens = Tokens(load_keys(settings.keys_path).token_keys, ttl_s=3600)
+    keys = load_keys(settings.keys_path)
+    tokens = Tokens(keys.token_keys, ttl_s=3600)
     connection = await asyncpg.connect(settings.database_url)
     try:
-        people = [uuid4() for _ in range(residents)]
-        await connection.execute(statement("rush/make_residents"), people)
+        people = await make_people(connection, keys.vault(), residents)
         row = await connection.fetchrow(
             statement("rush/make_session"), places, datetime.now(UTC) + timedelta(days=1), os.urandom(4).hex()
         )

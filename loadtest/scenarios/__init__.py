@@ -1,0 +1,1 @@
+"""Journeys, one to a file."""
