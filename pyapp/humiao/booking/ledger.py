@@ -70,8 +70,8 @@ class Ledger:
                     return await write(connection, wishes)
             except TRANSIENT as error:
                 cause: Exception = error
-            except asyncpg.IntegrityConstraintViolationError as error:
-                # Another process took the same key or series between our look and our write; or this wish is at fault.
+            except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
+                # Another process took the same key or series between our look and our write; or a wish is at fault.
                 cause, spoilt = error, spoilt + 1
                 if spoilt >= 2 and len(wishes) > 1:
                     middle = len(wishes) // 2

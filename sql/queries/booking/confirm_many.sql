@@ -3,8 +3,10 @@
 --   $5 keys text[]  $6 body_hashes bytea[]  $7 sources text[];  scalar: $8 grace_ms integer
 -- One row per request: n, code, answer and the counters the claim uses. Codes: confirmed, answered, or a refusal.
 -- A confirmed claim confirmed again (another key) answers `confirmed`: the effect was had once.
+-- One key with two bodies in one batch: the first counts, the other is key_reused.
 WITH request AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::bytea[], $7::text[])
+    SELECT *, first_value(body_hash) OVER (PARTITION BY actor, key ORDER BY n) AS first_body_of_key
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::bytea[], $7::text[])
         WITH ORDINALITY AS r (claim_id, hold_token, actor, account_id, key, body_hash, source, n)
 ), locked AS MATERIALIZED (
     SELECT * FROM claims WHERE claim_id = ANY ($1::uuid[]) ORDER BY claim_id FOR NO KEY UPDATE
@@ -13,7 +15,7 @@ WITH request AS MATERIALIZED (
            k.answer AS first_answer,
            CASE
                WHEN k.key IS NOT NULL AND k.operation = 'confirm' AND k.body_hash = r.body_hash THEN 'answered'
-               WHEN k.key IS NOT NULL THEN 'key_reused'
+               WHEN k.key IS NOT NULL OR r.body_hash <> r.first_body_of_key THEN 'key_reused'
                WHEN c.claim_id IS NULL OR (r.account_id IS NOT NULL AND NOT EXISTS (
                         SELECT FROM guardianships g WHERE g.account_id = r.account_id AND g.person_id = c.person_id
                                                       AND g.ended_at IS NULL)) THEN 'unknown_hold'

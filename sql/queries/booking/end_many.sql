@@ -4,9 +4,11 @@
 --   $9 reasons text[]
 -- One row per request: n, code, answer and the counters whose place came back. Codes: released, cancelled, answered, or a refusal.
 -- Ending what already ended the same way answers as the first time: the effect was had once.
+-- One key with two bodies in one batch: the first counts, the other is key_reused.
 WITH request AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::bytea[],
-                         $8::text[], $9::text[]) WITH ORDINALITY
+    SELECT *, first_value(body_hash) OVER (PARTITION BY actor, key ORDER BY n) AS first_body_of_key
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::bytea[],
+                $8::text[], $9::text[]) WITH ORDINALITY
         AS r (claim_id, hold_token, operation, actor, account_id, key, body_hash, source, reason, n)
 ), locked AS MATERIALIZED (
     SELECT * FROM claims WHERE claim_id = ANY ($1::uuid[]) ORDER BY claim_id FOR NO KEY UPDATE
@@ -16,7 +18,7 @@ WITH request AS MATERIALIZED (
            CASE r.operation WHEN 'release' THEN 'released' ELSE 'cancelled' END AS target,
            CASE
                WHEN k.key IS NOT NULL AND k.operation = r.operation AND k.body_hash = r.body_hash THEN 'answered'
-               WHEN k.key IS NOT NULL THEN 'key_reused'
+               WHEN k.key IS NOT NULL OR r.body_hash <> r.first_body_of_key THEN 'key_reused'
                WHEN c.claim_id IS NULL OR (r.account_id IS NOT NULL AND NOT EXISTS (
                         SELECT FROM guardianships g WHERE g.account_id = r.account_id AND g.person_id = c.person_id
                                                       AND g.ended_at IS NULL))
