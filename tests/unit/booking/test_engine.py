@@ -136,12 +136,12 @@ async def test_a_commit_that_was_not_heard_of_is_unknown_and_the_key_tells(
         database.deaf = 1
         assert code(await engine.confirm(confirmation)) == "outcome_unknown"
         confirmed = await engine.confirm(confirmation)
-        assert (confirmed["reservation_id"], confirmed["state"]) == (held["hold_id"], "confirmed")  # type: ignore[index]
+        assert (confirmed["reservation_id"], confirmed["state"]) == (held["hold_id"], "confirmed")
 
-        cancellation = cancel_wish(person, world, held["hold_id"])  # type: ignore[index]
+        cancellation = cancel_wish(person, world, held["hold_id"])
         database.deaf = 1
         assert code(await engine.end(cancellation)) == "outcome_unknown"
-        assert await engine.end(cancellation) == {"claim_id": held["hold_id"], "state": "cancelled"}  # type: ignore[index]
+        assert await engine.end(cancellation) == {"claim_id": held["hold_id"], "state": "cancelled"}
     assert (await claims_of(connection, world), await places(connection, world)) == (["cancelled"], [(0, 0, 1)])
 
 

@@ -64,7 +64,7 @@ async def test_near_the_day_a_begun_vial_is_filled_and_no_other_opened(
             UUID(first["hold_token"]),
             None,
             "k" * 32,
-            b"r" * 32,  # type: ignore[index]
+            b"r" * 32,
         )
         assert code(await engine.end(release)) == "granted"
         assert code(await engine.hold(hold_wish(people[9], world))) == "granted"
@@ -112,7 +112,7 @@ async def test_a_move_takes_the_new_place_and_returns_the_old(
         wish = move_wish(person, await reserved(engine, person, here), there)
         moved = await engine.reschedule(wish)
         assert await engine.reschedule(wish) == moved  # the key tells
-    assert (moved["window_id"], moved["stock_id"]) == (there.window_ids[0], there.stock_id)  # type: ignore[index]
+    assert (moved["window_id"], moved["stock_id"]) == (there.window_ids[0], there.stock_id)
     assert set((await counters(connection, here)).values()) == {(0, 0, 2)}
     assert set((await counters(connection, there)).values()) == {(0, 1, 1)}
 
@@ -183,7 +183,7 @@ async def test_a_move_cut_off_is_made_whole_or_not_at_all(
         wish = move_wish(person, await reserved(engine, person, here), there)
         database.deaf = 1
         assert code(await engine.reschedule(wish)) == "outcome_unknown"
-        assert (await engine.reschedule(wish))["window_id"] == there.window_ids[0]  # type: ignore[index]
+        assert (await engine.reschedule(wish))["window_id"] == there.window_ids[0]
     assert set((await counters(connection, here)).values()) == {(0, 0, 1)}
     assert set((await counters(connection, there)).values()) == {(0, 1, 0)}
 
@@ -243,12 +243,12 @@ async def test_a_click_heard_twice_in_one_batch_gets_one_answer_twice(
         one, two, three = await asyncio.gather(*(engine.confirm(confirmation) for _ in range(3)))
         assert one == two == three
         assert code(one) == "granted"
-        cancellation = cancel_wish(person, world, held["hold_id"])  # type: ignore[index]
+        cancellation = cancel_wish(person, world, held["hold_id"])
         one, two = await asyncio.gather(engine.end(cancellation), engine.end(cancellation))
-        assert one == two == {"claim_id": held["hold_id"], "state": "cancelled"}  # type: ignore[index]
+        assert one == two == {"claim_id": held["hold_id"], "state": "cancelled"}
     entries = await connection.fetch(
         "SELECT action FROM audit_entries WHERE subject = $1 ORDER BY at",
-        f"claim:{held['hold_id']}",  # type: ignore[index]
+        f"claim:{held['hold_id']}",
     )
     assert [row["action"] for row in entries] == ["claim.held", "claim.confirmed", "claim.cancelled"]
 
