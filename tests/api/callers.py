@@ -38,15 +38,17 @@ class Caller:
         return await self.send("PATCH", path, body, key=key)
 
 
-async def resident_token(connection: Any, keys: Keys, account_id: UUID) -> str:
-    """Log an account in."""
+async def resident_token(
+    connection: Any, keys: Keys, account_id: UUID, *, ttl_s: int = 3600, logged_out: bool = False
+) -> str:
+    """Log an account in (and out again)."""
     login = uuid4()
     await connection.execute(
-        """INSERT INTO login_sessions (login_session_id, account_id, refresh_digest, expires_at)
-           VALUES ($1, $2, $3, now() + interval '1 hour')""",
-        login, account_id, login.bytes,
+        """INSERT INTO login_sessions (login_session_id, account_id, refresh_digest, expires_at, revoked_at)
+           VALUES ($1, $2, $3, now() + interval '1 hour', CASE WHEN $4 THEN now() END)""",
+        login, account_id, login.bytes, logged_out,
     )  # fmt: skip
-    return Tokens(keys.token_keys, ttl_s=3600).for_resident(Resident(account_id, login))
+    return Tokens(keys.token_keys, ttl_s=ttl_s).for_resident(Resident(account_id, login))
 
 
 async def staff_token(

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from humiao.auth.phones import normalise_phone
-from humiao.kit.web import Answer, PlainText, StrictModel
+from humiao.kit.shapes import Answer, PlainText, StrictModel
 
 Phone = Annotated[str, Field(max_length=32), AfterValidator(normalise_phone)]
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from humiao.kit.web import Answer, CityTime, DatabaseId, PlainText, StrictModel
+from humiao.kit.shapes import Answer, CityTime, DatabaseId, PlainText, StrictModel
 
 State = Literal["held", "confirmed", "released", "expired", "cancelled", "checked_in", "fulfilled", "no_show"]
 

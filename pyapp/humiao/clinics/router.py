@@ -1,6 +1,5 @@
 """Public routes: districts, clinics, their windows."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -9,7 +8,7 @@ from humiao.clinics.schemas import ClinicDetail, ClinicPage, ClinicWindows, Dist
 from humiao.clinics.service import ClinicsService
 from humiao.errors import Refusal, unwrap
 from humiao.kit.problem_schema import problems
-from humiao.kit.web import PlainText
+from humiao.kit.shapes import InputDate, PlainText
 
 router = APIRouter(prefix="/api/v1/public", tags=["clinics"])
 
@@ -65,8 +64,8 @@ async def windows(
     clinic_id: ClinicId,
     clinics: Service,
     vaccine: VaccineCode = None,
-    date_from: date | None = None,
-    date_to: date | None = None,
+    date_from: InputDate | None = None,
+    date_to: InputDate | None = None,
 ) -> Any:
     """门诊可约时段."""
     return unwrap(await clinics.windows(clinic_id, vaccine=vaccine, date_from=date_from, date_to=date_to))

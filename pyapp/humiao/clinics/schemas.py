@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from humiao.kit.web import Answer, CityTime
+from humiao.kit.shapes import Answer, CityTime
 
 
 class District(Answer):

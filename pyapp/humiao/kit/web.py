@@ -1,4 +1,4 @@
-"""The HTTP edge: strict models, the idempotency key, problem+json, limits on what comes in.
+"""The HTTP edge: the idempotency key, problem+json, limits on what comes in. Shapes of members are in kit/shapes.py.
 
 `Edge` is ASGI middleware that refuses by header before anything is parsed: bodies over the limit, other content types.
 `install_handlers` turns every exception of the framework into a problem with a stable code; nothing leaves as a trace.
@@ -6,7 +6,6 @@
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -16,56 +15,17 @@ import structlog
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from humiao.errors import CITY_ZONE, Problem, Refusal, problem_body
+from humiao.errors import Problem, Refusal, problem_body
 from humiao.kit.database import DISCONNECTED, DatabaseBusy
+from humiao.kit.strict_json import fault_of
 
 log = structlog.get_logger(__name__)
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
-
-
-def _plain(text: Any) -> Any:
-    """Refuse control characters, lone surrogates and bidirectional overrides; trim the ends, before lengths count."""
-    if not isinstance(text, str):
-        return text
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Cf", "Co") for c in text):
-        raise ValueError("不能包含控制字符")
-    return text.strip()
-
-
-PlainText = Annotated[str, BeforeValidator(_plain)]
-DatabaseId = Annotated[int, Field(ge=1, le=2**63 - 1)]
-
-
-def _city_time(value: datetime) -> str:
-    return value.astimezone(CITY_ZONE).isoformat()
-
-
-CityTime = Annotated[datetime, PlainSerializer(_city_time, return_type=str)]
-
-
-def _offset_bearing(value: Any) -> Any:
-    if isinstance(value, str) and not re.search(r"(Z|[+-]\d\d:\d\d)$", value):
-        raise ValueError("时间必须带时区，例如 2026-11-24T09:00:00+08:00")
-    return value
-
-
-InputTime = Annotated[datetime, BeforeValidator(_offset_bearing)]
-
-
-class StrictModel(BaseModel):
-    """What comes in: unknown members are refused, numbers are not guessed from text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Answer(BaseModel):
-    """What goes out: only the members that are declared."""
-
-    model_config = ConfigDict(frozen=True)
+MEMBER = re.compile(r"[a-z][a-z_]{0,39}")
+ERRORS_TOLD = 20
 
 
 def idempotency_key(key: Annotated[str | None, Header(alias="Idempotency-Key")] = None) -> str:
@@ -118,10 +78,15 @@ MESSAGES = {
 }
 
 
+def _told(part: int | str) -> str:
+    """A step on the way to a member; a name that is not ours to know (an ID number, say) is not repeated."""
+    return str(part) if isinstance(part, int) or MEMBER.fullmatch(part) else "?"
+
+
 def _field_errors(errors: list[Any]) -> list[dict[str, str]]:
     told = []
-    for error in errors:
-        path = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path", "header"))
+    for error in errors[:ERRORS_TOLD]:
+        path = ".".join(_told(part) for part in error["loc"][1:])
         if error["type"] == "value_error":
             message = str(error["ctx"]["error"])
         else:
@@ -140,8 +105,6 @@ def install_handlers(app: FastAPI) -> None:
     async def on_invalid(request: Request, invalid: Exception) -> Response:
         assert isinstance(invalid, RequestValidationError)
         errors = list(invalid.errors())
-        if any(error["type"] == "json_invalid" for error in errors):
-            return problem_response(Refusal("malformed_json"))
         path_errors = [error for error in errors if error["loc"] and error["loc"][0] == "path"]
         if path_errors and len(path_errors) == len(errors):
             # an id that cannot exist is an id that does not exist
@@ -161,12 +124,11 @@ def install_handlers(app: FastAPI) -> None:
             response.headers[name] = value
         return response
 
-    async def on_away(_: Request, error: Exception) -> Response:
+    async def on_away(request: Request, error: Exception) -> Response:
         log.warning("database away", error=type(error).__name__)
-        return problem_response(Refusal("busy"))
-
-    async def on_bad_utf8(_: Request, error: Exception) -> Response:
-        return problem_response(Refusal("bad_utf8"))
+        # a change that had begun when the connection broke may have been committed: only its key can tell
+        harmless = isinstance(error, DatabaseBusy) or request.method in ("GET", "HEAD")
+        return problem_response(Refusal("busy" if harmless else "outcome_unknown"))
 
     async def on_bug(request: Request, error: Exception) -> Response:
         log.error("unexpected", route=request.scope.get("path"), error=type(error).__name__, exc_info=error)
@@ -175,14 +137,13 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(UnicodeDecodeError, on_bad_utf8)
     for away in (DatabaseBusy, *DISCONNECTED):
         app.add_exception_handler(away, on_away)
     app.add_exception_handler(Exception, on_bug)
 
 
 class Edge:
-    """Refuse by header what need not be read, then by the body's size and encoding what need not be parsed."""
+    """Refuse by header what need not be read, then by the body's size and form what need not be understood."""
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
         self._app = app
@@ -222,7 +183,7 @@ class Edge:
         await self._app(scope, replay, send)
 
     async def _read(self, receive: Receive) -> bytes | Refusal:
-        """The whole body, at most the limit and valid UTF-8. Bodies are small here: read before all else."""
+        """The whole body, at most the limit and JSON beyond doubt. Bodies are small here: read before all else."""
         body = bytearray()
         while True:
             message = await receive()
@@ -233,8 +194,5 @@ class Edge:
                 return Refusal("body_too_large")
             if not message.get("more_body"):
                 break
-        try:
-            body.decode("utf-8")
-        except UnicodeDecodeError:
-            return Refusal("bad_utf8")
-        return bytes(body)
+        fault = fault_of(bytes(body)) if body else None
+        return Refusal(fault) if fault else bytes(body)

@@ -3,12 +3,12 @@
 import re
 import unicodedata
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from humiao.kit.web import Answer, PlainText, StrictModel
+from humiao.kit.shapes import Answer, InputDate, PlainText, StrictModel
 from humiao.residents.documents import DocumentType, Sex
 
 Relation = Literal["self", "child", "parent", "spouse", "grandparent", "grandchild", "other"]
@@ -24,16 +24,7 @@ def _name(text: str) -> str:
     return name
 
 
-def _date_text(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise ValueError("日期格式应为 YYYY-MM-DD")
-    if not isinstance(value, str | date | None):
-        raise ValueError("日期格式应为 YYYY-MM-DD")
-    return value
-
-
 PersonName = Annotated[PlainText, Field(max_length=80), AfterValidator(_name)]
-PlainDate = Annotated[date, BeforeValidator(_date_text)]
 
 
 class NewPerson(StrictModel):
@@ -42,7 +33,7 @@ class NewPerson(StrictModel):
     name: PersonName
     document_type: DocumentType
     document_number: Annotated[PlainText, Field(min_length=1, max_length=40)]
-    birth_date: PlainDate | None = None
+    birth_date: InputDate | None = None
     sex: Sex | None = None
     relation: Relation
 

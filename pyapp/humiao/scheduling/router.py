@@ -8,7 +8,8 @@ from humiao.auth.dependencies import current_staff
 from humiao.auth.tokens import Staff
 from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
-from humiao.kit.web import DatabaseId, idempotency_key
+from humiao.kit.shapes import PathId
+from humiao.kit.web import idempotency_key
 from humiao.scheduling.schemas import (
     CapacityInput,
     Channel,
@@ -34,7 +35,7 @@ Service = Annotated[SchedulingService, Depends(service)]
 Me = Annotated[Staff, Depends(current_staff)]
 Key = Annotated[str, Depends(idempotency_key)]
 REFUSED = problems(400, 401, 403, 404, 409, 422, 503)
-Id = Annotated[DatabaseId, Path()]
+Id = Annotated[PathId, Path()]
 
 
 @router.post("/sessions", status_code=201, response_model=SessionAnswer, responses=REFUSED)

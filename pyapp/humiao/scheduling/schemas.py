@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from humiao.kit.web import Answer, CityTime, DatabaseId, InputTime, PlainText, StrictModel
+from humiao.kit.shapes import Answer, CityTime, DatabaseId, InputDate, InputTime, PlainText, StrictModel, Whole
 
 Channel = Literal["h5", "desk", "phone", "school", "campaign"]
 
@@ -14,7 +14,7 @@ class QuotaInput(StrictModel):
     """A channel's share of a window and when it opens (放号); no time: at once."""
 
     channel: Channel
-    quota: int = Field(ge=0, le=100_000)
+    quota: Whole = Field(ge=0, le=100_000)
     bookable_from: InputTime | None = None
 
 
@@ -23,7 +23,7 @@ class WindowInput(StrictModel):
 
     starts_at: InputTime
     ends_at: InputTime
-    capacity: int = Field(ge=0, le=100_000)
+    capacity: Whole = Field(ge=1, le=100_000)
     bookable_until: InputTime | None = None
     quotas: list[QuotaInput] = Field(min_length=1, max_length=5)
 
@@ -31,17 +31,17 @@ class WindowInput(StrictModel):
 class StockInput(StrictModel):
     """Whole vials of one product; `vial_size` defaults to the product's."""
 
-    product_id: int = Field(ge=1, le=2**31 - 1)
-    vials: int = Field(ge=0, le=100_000)
-    vial_size: int | None = Field(None, ge=1, le=20)
+    product_id: Whole = Field(ge=1, le=2**31 - 1)
+    vials: Whole = Field(ge=0, le=100_000)
+    vial_size: Whole | None = Field(None, ge=1, le=20)
     no_new_vial_from: InputTime | None = None
 
 
 class SessionInput(StrictModel):
     """A clinic session to publish."""
 
-    clinic_id: int = Field(ge=1, le=2**31 - 1)
-    session_date: date
+    clinic_id: Whole = Field(ge=1, le=2**31 - 1)
+    session_date: InputDate
     title: PlainText = Field(min_length=1, max_length=60)
     kind: Literal["regular", "dedicated"] = "regular"
     windows: list[WindowInput] = Field(min_length=1, max_length=200)
@@ -51,14 +51,14 @@ class SessionInput(StrictModel):
 class CapacityInput(StrictModel):
     """A new capacity and why."""
 
-    capacity: int = Field(ge=0, le=100_000)
+    capacity: Whole = Field(ge=0, le=100_000)
     reason: PlainText = Field(min_length=1, max_length=200)
 
 
 class QuotaChange(StrictModel):
     """A new quota of a channel and why."""
 
-    quota: int = Field(ge=0, le=100_000)
+    quota: Whole = Field(ge=0, le=100_000)
     bookable_from: InputTime | None = None
     reason: PlainText = Field(min_length=1, max_length=200)
 
@@ -66,7 +66,7 @@ class QuotaChange(StrictModel):
 class VialsInput(StrictModel):
     """New whole vials of a stock and why."""
 
-    vials: int = Field(ge=0, le=100_000)
+    vials: Whole = Field(ge=0, le=100_000)
     no_new_vial_from: InputTime | None = None
     reason: PlainText = Field(min_length=1, max_length=200)
 

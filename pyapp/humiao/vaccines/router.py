@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from humiao.kit.problem_schema import problems
-from humiao.kit.web import PlainText
+from humiao.kit.shapes import PlainText
 from humiao.vaccines.schemas import VaccineList
 from humiao.vaccines.service import VaccinesService
 

@@ -1,6 +1,6 @@
 """Shapes of the vaccine catalogue."""
 
-from humiao.kit.web import Answer
+from humiao.kit.shapes import Answer
 
 
 class Product(Answer):

@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64encode
 from uuid import uuid4
 
-from tests.api.bad_input.rows import Request, Row, get, hold, json
+from tests.api.bad_input.rows import Request, Row, bearer, get, hold, json
 from tests.api.bad_input.stage import Stage
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -29,6 +29,11 @@ PLACES = [
     Row("window beyond 64 bits", lambda s: hold(s, s.open, window_id=2**63), 422, "invalid_input", "window_id"),
     Row("window and a half", lambda s: hold(s, s.open, window_id=1.5), 422, "invalid_input", "window_id"),
     Row("window with SQL", lambda s: hold(s, s.open, window_id="1; DROP TABLE claims"), 422, "invalid_input", "window_id"),
+    Row("window as text", lambda s: hold(s, s.open, window_id=str(s.open.window_ids[0])), 422, "invalid_input", "window_id"),
+    Row("window true", lambda s: hold(s, s.open, window_id=True), 422, "invalid_input", "window_id"),
+    Row("window with a point", lambda s: hold(s, s.open, window_id=1.0), 422, "invalid_input", "window_id"),
+    Row("window null", lambda s: hold(s, s.open, window_id=None), 422, "invalid_input", "window_id"),
+    Row("stock beyond 64 bits", lambda s: hold(s, s.open, stock_id=2**64 - 1), 422, "invalid_input", "stock_id"),
     Row("window as list", lambda s: hold(s, s.open, window_id=[1]), 422, "invalid_input", "window_id"),
     Row("closed session", lambda s: hold(s, s.closed), 409, "session_closed"),
     Row("session not yet open", lambda s: hold(s, s.not_open), 409, "not_yet_bookable", retry_at=True),
@@ -47,6 +52,10 @@ PLACES = [
     Row("unknown member", lambda s: hold(s, s.open, channel="desk"), 422, "invalid_input", "channel"),
     Row("nobody's hold", lambda s: hold(s, s.open, who="nobody"), 401, "not_logged_in"),
     Row("staff's hold", lambda s: hold(s, s.open, who="clinic"), 401, "not_logged_in"),
+    Row("hold with an old token", lambda s: hold(s, s.open, who="nobody", headers=bearer(s.expired_token)), 401,
+        "token_expired"),
+    Row("hold of a locked account", lambda s: hold(s, s.open, who="nobody", headers=bearer(s.locked_token),
+                                                   person_id=str(s.locked)), 404, "unknown_person"),
 ]  # fmt: skip
 HOLDS = [
     Row("token of another hold", lambda s: confirm(s, s.my_hold, s.other_hold.token), 403, "wrong_hold_token"),
@@ -56,6 +65,8 @@ HOLDS = [
     Row("hold that is not", lambda s: confirm(s, NOWHERE, s.my_hold.token), 404, "unknown_hold"),
     Row("hold id that is none", lambda s: confirm(s, "..%2f..%2fetc", s.my_hold.token), 404, "not_found"),
     Row("expired hold", lambda s: confirm(s, s.expired, s.expired.token), 409, "hold_expired"),
+    Row("hold past its deadline", lambda s: confirm(s, s.overdue, s.overdue.token), 409, "hold_expired"),
+    Row("reservation under another token", lambda s: confirm(s, s.reserved, s.my_hold.token), 403, "wrong_hold_token"),
     Row("released hold", lambda s: confirm(s, s.released, s.released.token), 409, "hold_ended"),
     Row("confirm without a token", lambda s: json("POST", f"/resident/holds/{s.my_hold.claim_id}/confirm", {}), 422,
         "invalid_input", "hold_token"),

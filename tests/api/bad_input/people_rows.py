@@ -1,12 +1,42 @@
 """Rows about people: documents, names, phones, codes, logins."""
 
-from tests.api.bad_input.rows import Request, Row, get, json, person
+from base64 import urlsafe_b64encode
+
+import jwt
+import orjson
+
+from tests.api.bad_input.rows import Request, Row, bearer, get, json, person
+from tests.api.bad_input.stage import Stage
 
 CODES, LOGIN = "/auth/codes", "/auth/login"
 
 
 def number(value: object) -> dict[str, object]:
     return {"document_number": value}
+
+
+def _with(token: str, path: str = "/resident/people") -> Request:
+    return get(path, who="nobody", headers=bearer(token))
+
+
+def _part(value: dict[str, object]) -> str:
+    return urlsafe_b64encode(orjson.dumps(value)).rstrip(b"=").decode()
+
+
+def forged(stage: Stage, how: str) -> str:
+    """A token like mine that somebody made up: they know what is in it, but not the key."""
+    head, mine, signature = stage.my_token.split(".")
+    theirs = stage.other_token.split(".")[1]
+    key_id = jwt.get_unverified_header(stage.my_token)["kid"]
+    claims = jwt.decode(stage.my_token, options={"verify_signature": False})
+    return {
+        "without a signature": f"{_part({'alg': 'none', 'typ': 'JWT', 'kid': key_id})}.{mine}.",
+        "with another key": jwt.encode(claims, "k" * 64, algorithm="HS256", headers={"kid": key_id}),
+        "with an unknown key id": jwt.encode(claims, "k" * 64, algorithm="HS256", headers={"kid": "made-up"}),
+        "with no key id": jwt.encode(claims, "k" * 64, algorithm="HS256"),
+        "with a key id that is a list": f"{_part({'alg': 'HS256', 'kid': [key_id]})}.{mine}.{signature}",
+        "for somebody else": f"{head}.{theirs}.{signature}",
+    }[how]
 
 
 def _open_login(path: str, body: object) -> Request:
@@ -32,6 +62,12 @@ DOCUMENTS = [
     Row("document of unknown type", person(document_type="library_card"), 422, "invalid_input", "document_type"),
     Row("passport without birth date", person(document_type="passport", document_number="E12345678"), 422,
         "invalid_input", "birth_date"),
+    Row("birth date as a number", person(birth_date=0), 422, "invalid_input", "birth_date"),
+    Row("birth date with a time", person(birth_date="1990-05-12T00:00:00"), 422, "invalid_input", "birth_date"),
+    Row("ID in a list", person(**number(["310100199005120028"])), 422, "invalid_input", "document_number"),
+    Row("ID of no digit", person(**number("〇〇〇〇〇〇〇〇〇〇〇〇〇〇〇〇〇〇")), 422, "invalid_input", "document_number"),
+    Row("ID in full-width digits, wrong checksum", person(**number("３１０１００１９９００５１２００２７")), 422,
+        "invalid_input", "document_number"),
     Row("impossible birth date", person(document_type="passport", document_number="E12345678",
                                         birth_date="2023-02-30", sex="M"), 422, "invalid_input", "birth_date"),
     Row("birth date in the future", person(document_type="passport", document_number="E12345678",
@@ -83,6 +119,39 @@ LOGINS = [
     Row("no token", lambda _: get("/resident/people", who="nobody"), 401, "not_logged_in"),
     Row("garbage for a token", lambda _: get("/resident/people", who="nobody", headers={"Authorization": "Bearer x.y.z"}),
         401, "not_logged_in"),
+    *(
+        Row(f"token {how}", lambda s, how=how: _with(forged(s, how)), 401, "not_logged_in")
+        for how in ("without a signature", "with another key", "with an unknown key id", "with no key id",
+                    "for somebody else", "with a key id that is a list")
+    ),
+    Row("token that has expired", lambda s: _with(s.expired_token), 401, "token_expired"),
+    Row("token of a login that ended", lambda s: _with(s.logged_out_token), 401, "not_logged_in"),
+    Row("token of a locked account", lambda s: _with(s.locked_token), 403, "account_locked"),
+    Row("forged token on a staff route", lambda s: _with(forged(s, "without a signature"), "/clinic/sessions/1"), 401,
+        "not_logged_in"),
+    Row("token of 20,000 characters", lambda _: _with("x" * 20_000), 401, "not_logged_in"),
+    Row("wrong code", lambda s: _open_login(LOGIN, {"phone": s.phone, "code": "000000"}), 401, "code_wrong",
+        writes=frozenset({"login_codes"})),
+    Row("another code at once", lambda s: _open_login(CODES, {"phone": s.phone}), 429, "too_many_codes", retry_at=True),
+    Row("wrong password", lambda s: _open_login("/auth/staff/login", {"username": s.clerk, "password": "wrong one"}), 401,
+        "password_wrong", writes=frozenset({"staff"})),
+    Row("locked clerk", lambda s: _open_login("/auth/staff/login", {"username": s.locked_clerk,
+                                                                     "password": "the right password"}), 403,
+        "account_locked", retry_at=True),
+    Row("username with NUL", lambda _: _open_login("/auth/staff/login", {"username": "clerk\u0000", "password": "x" * 9}),
+        422, "invalid_input", "username"),
+    Row("password of 129 characters", lambda s: _open_login("/auth/staff/login", {"username": s.clerk, "password": "x" * 129}),
+        422, "invalid_input", "password"),
+    Row("short refresh token", lambda _: _open_login("/auth/refresh", {"refresh_token": "x"}), 422, "invalid_input",
+        "refresh_token"),
+    Row("log out of nothing", lambda _: Request("POST", "/auth/logout", who="nobody", content_type=None, key=None), 401,
+        "not_logged_in"),
+    Row("unbind somebody with a hold", lambda s: Request("DELETE", f"/resident/people/{s.me}", content_type=None), 409,
+        "person_has_claims"),
+    Row("unbind another's person", lambda s: Request("DELETE", f"/resident/people/{s.other}", content_type=None), 404,
+        "unknown_person"),
+    Row("unbind without a key", lambda s: Request("DELETE", f"/resident/people/{s.me}", content_type=None, key=None), 400,
+        "key_missing"),
     Row("basic authentication", lambda _: get("/resident/people", who="nobody", headers={"Authorization": "Basic eDp5"}),
         401, "not_logged_in"),
     Row("resident on a staff route", lambda s: get(f"/clinic/sessions/{s.open.session_id}"), 401, "not_logged_in"),

@@ -55,9 +55,23 @@ def hold_body(stage: Stage, world: World, **changes: Any) -> dict[str, Any]:
     return body | changes
 
 
-def hold(stage: Stage, world: World, *, who: Who = "free", key: str | None = FRESH, **changes: Any) -> Request:
+def bearer(token: str) -> dict[str, str]:
+    """The header of a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def hold(
+    stage: Stage,
+    world: World,
+    *,
+    who: Who = "free",
+    key: str | None = FRESH,
+    headers: dict[str, str] | None = None,
+    **changes: Any,
+) -> Request:
     """A hold by somebody who has none."""
-    return json("POST", "/resident/holds", hold_body(stage, world, **changes), who=who, key=key)
+    body = hold_body(stage, world, **changes)
+    return json("POST", "/resident/holds", body, who=who, key=key, headers=headers or {})
 
 
 def person_body(**changes: Any) -> dict[str, Any]:

@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from argon2 import PasswordHasher
+
 from humiao.booking.engine import BookingEngine
 from humiao.booking.ledger import Ledger
 from humiao.booking.models import ConfirmWish, HoldWish
+from humiao.kit.crypto import Vault
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
 from tests.api.callers import resident_token, staff_token
-from tests.factories import World, hold_wish, make_residents, make_session
+from tests.factories import World, age_hold, hold_wish, make_residents, make_session
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,12 @@ class Stage:
     other_token: str
     clinic_token: str
     city_token: str
+    expired_token: str
+    locked: UUID
+    locked_token: str
+    logged_out_token: str
+    clerk: str  # a username
+    locked_clerk: str
     open: World
     closed: World
     not_open: World
@@ -49,15 +58,17 @@ class Stage:
     other_hold: Claim
     reserved: Claim
     begun_reservation: Claim
+    overdue: Claim  # past its deadline and grace, and no worker has come by yet
     used_key: str = "key-that-was-used"
+    phone: str = "13800000001"  # a code is on its way to it
 
 
 async def build(connection: Any, database: Database, engine: BookingEngine, keys: Keys) -> Stage:
     """Set the stage. Everybody has one claim, each of another person, so that series do not meet."""
     vault = keys.vault()
-    people = await make_residents(connection, vault, 8)
-    me, free, other, late, quick, holder, begun_person, full_person = people
-    for person in (late, quick, holder, begun_person):
+    people = await make_residents(connection, vault, 10)
+    me, free, other, late, quick, holder, begun_person, full_person, locked, slow = people
+    for person in (late, quick, holder, begun_person, slow):
         # all of them are bound to my account too: their claims are mine to act on
         await connection.execute(
             "INSERT INTO guardianships (account_id, person_id, relation) VALUES ($1, $2, 'other')", me, person
@@ -99,7 +110,9 @@ async def build(connection: Any, database: Database, engine: BookingEngine, keys
         "other_hold": await hold(other, worlds["open"], key=Stage.used_key),
         "reserved": await confirmed(holder, worlds["open"]),
         "begun_reservation": await confirmed(begun_person, worlds["begun"]),
+        "overdue": await hold(slow, worlds["open"]),
     }
+    await age_hold(connection, claims["overdue"].claim_id, past_deadline=timedelta(minutes=1))
     await hold(full_person, worlds["full"])
     await connection.execute(
         """UPDATE claims SET state = 'released', ended_at = now(), changed_by = 'sql', changed_from = 'sql'
@@ -115,8 +128,14 @@ async def build(connection: Any, database: Database, engine: BookingEngine, keys
             f"UPDATE windows SET {what} = now() - interval '1 minute' WHERE session_id = $1", worlds[name].session_id
         )
     await engine.load([world.session_id for world in worlds.values()])
+    await add_login_code(connection, vault, Stage.phone)
+    locked_token = await resident_token(connection, keys, locked)
+    await connection.execute("UPDATE accounts SET status = 'locked' WHERE account_id = $1", locked)
     return Stage(
-        me=me, free_person=free, other=other,
+        me=me, free_person=free, other=other, locked=locked, locked_token=locked_token,
+        logged_out_token=await resident_token(connection, keys, me, logged_out=True),
+        expired_token=await resident_token(connection, keys, me, ttl_s=-1),
+        clerk=await add_clerk(connection), locked_clerk=await add_clerk(connection, locked=True),
         my_token=await resident_token(connection, keys, me),
         free_token=await resident_token(connection, keys, free),
         other_token=await resident_token(connection, keys, other),
@@ -124,6 +143,26 @@ async def build(connection: Any, database: Database, engine: BookingEngine, keys
         city_token=await staff_token(connection, keys, "city_admin"),
         **worlds, **claims,
     )  # fmt: skip
+
+
+async def add_login_code(connection: Any, vault: Vault, phone: str) -> None:
+    """A code was sent to a phone a moment ago; nobody knows it."""
+    await connection.execute(
+        """INSERT INTO login_codes (code_id, phone_index, purpose, code_digest, tries_left, expires_at)
+           VALUES (gen_random_uuid(), $1, 'login', 'unknown', 5, now() + interval '5 minutes')""",
+        vault.blind_index("phone", phone),
+    )
+
+
+async def add_clerk(connection: Any, *, locked: bool = False) -> str:
+    """A member of staff with a password; returns the username."""
+    username = f"clerk-{uuid4().hex[:12]}"
+    await connection.execute(
+        """INSERT INTO staff (username, display_name, password_digest, role, failures, locked_until)
+           VALUES ($1, '测试员工', $2, 'city_admin', 0, CASE WHEN $3 THEN now() + interval '20 minutes' END)""",
+        username, PasswordHasher().hash("the right password"), locked,
+    )  # fmt: skip
+    return username
 
 
 def _ago(hours: int) -> datetime:
