@@ -1,20 +1,25 @@
 """A real city for the tests: embedded PostgreSQL and Valkey, migrated, with reference data; the application on top.
 
 Servers are started once for the whole run in a temporary home and killed at its end. Where HUMIAO_TEST_DATABASE_URL
-and HUMIAO_TEST_REDIS_URL name external servers (an empty database), those are used instead.
+and HUMIAO_TEST_REDIS_URL name external servers (PostgreSQL with the right to make databases; an empty cache), those
+are used instead.
 """
 
 import asyncio
 import json
 import os
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+import redis
 import uvicorn
 from fastapi import FastAPI
 
@@ -43,12 +48,44 @@ class Servers:
     home: Path
 
 
+@contextmanager
+def empty_database(server: str) -> Iterator[str]:
+    """A database of this run's own on an external server, dropped at its end."""
+    name = f"humiao_test_{secrets.token_hex(4)}"
+
+    def administer(statement: str) -> None:
+        async def run() -> None:
+            connection = await asyncpg.connect(server)
+            await connection.execute(statement)
+            await connection.close()
+
+        asyncio.run(run())
+
+    administer(f"CREATE DATABASE {name}")
+    try:
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def empty_cache(url: str) -> Iterator[None]:
+    """An external cache must be empty: it is written to, and emptied at the end."""
+    with redis.Redis.from_url(url) as cache:
+        assert cache.dbsize() == 0, f"{url} holds data of somebody: name an empty database of the server"
+        try:
+            yield
+        finally:
+            cache.flushdb()
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     home = tmp_path_factory.mktemp("city")
-    external = os.environ.get("HUMIAO_TEST_DATABASE_URL"), os.environ.get("HUMIAO_TEST_REDIS_URL")
-    if external[0] and external[1]:
-        yield Servers(external[0], external[1], None, None, home)
+    database_server, redis_url = os.environ.get("HUMIAO_TEST_DATABASE_URL"), os.environ.get("HUMIAO_TEST_REDIS_URL")
+    if database_server and redis_url:
+        with empty_database(database_server) as database_url, empty_cache(redis_url):
+            yield Servers(database_url, redis_url, None, None, home)
         return
     postgres, valkey = Postgres(home), Valkey(home)
     postgres.start()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -70,7 +71,7 @@ class Workshop:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def workshop(servers: Servers, settings: Settings, keys: Keys) -> AsyncIterator[Workshop]:
-    redis_url = f"{servers.redis_url.rpartition('/')[0]}/{CACHE_OF_ITS_OWN}"
+    redis_url = urlsplit(servers.redis_url)._replace(path=f"/{CACHE_OF_ITS_OWN}").geturl()
     async with scratch_database(servers) as url:
         connection = await asyncpg.connect(url)
         await load_catalogue(connection)
