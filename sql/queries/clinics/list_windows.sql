@@ -1,8 +1,11 @@
 -- Sessions of a clinic with stock and windows as residents see them; the state by the database's clock.
+-- Free doses are those of begun vials once no vial is to be opened any more.
 -- $1 clinic_id integer  $2 date_from date  $3 date_to date  $4 vaccine_code text (null: any)
 SELECT s.session_id, s.session_date, s.title, s.kind,
        (SELECT jsonb_agg(jsonb_build_object('stock_id', t.stock_id, 'product_id', t.product_id, 'product_name', p.name,
-                   'vaccine_code', v.vaccine_code, 'vaccine_name', v.name_zh, 'price_fen', p.price_fen, 'free', t.free)
+                   'vaccine_code', v.vaccine_code, 'vaccine_name', v.name_zh, 'price_fen', p.price_fen,
+                   'free', CASE WHEN t.no_new_vial_from <= now()
+                                THEN (t.vial_size - (t.held + t.booked) % t.vial_size) % t.vial_size ELSE t.free END)
                    ORDER BY v.pinyin, t.stock_id)
         FROM session_stocks t JOIN products p USING (product_id) JOIN vaccines v USING (vaccine_code)
         WHERE t.session_id = s.session_id AND ($4::text IS NULL OR p.vaccine_code = $4)) AS stocks,

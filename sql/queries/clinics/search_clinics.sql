@@ -2,7 +2,9 @@
 -- $4 latitude  $5 longitude (null: no distance)  $6 at_most integer  $7 offset integer
 -- With a vaccine, only clinics that still have online places for it; free_places counts the smaller of places and doses.
 WITH stocked AS MATERIALIZED (
-    SELECT s.session_id, s.clinic_id, s.session_date, sum(t.free) AS doses
+    SELECT s.session_id, s.clinic_id, s.session_date,
+           sum(CASE WHEN t.no_new_vial_from <= now()  -- only what is left of begun vials
+                    THEN (t.vial_size - (t.held + t.booked) % t.vial_size) % t.vial_size ELSE t.free END) AS doses
     FROM clinic_sessions s JOIN session_stocks t USING (session_id) JOIN products p USING (product_id)
     WHERE $2::text IS NOT NULL AND p.vaccine_code = $2 AND t.free > 0 AND s.state = 'published' AND s.origin <> 'rehearsal'
       AND s.session_date >= (now() AT TIME ZONE 'Asia/Shanghai')::date
@@ -10,7 +12,7 @@ WITH stocked AS MATERIALIZED (
 ), places AS (
     SELECT s.clinic_id, s.session_id, s.session_date, least(s.doses, sum(least(w.free, q.free))) AS free
     FROM stocked s JOIN windows w USING (session_id) JOIN window_quotas q ON q.window_id = w.window_id AND q.channel = 'h5'
-    WHERE w.free > 0 AND q.free > 0 AND w.bookable_until > now() AND q.bookable_from <= now()
+    WHERE s.doses > 0 AND w.free > 0 AND q.free > 0 AND w.bookable_until > now() AND q.bookable_from <= now()
     GROUP BY s.clinic_id, s.session_id, s.session_date, s.doses
 ), available AS (
     SELECT clinic_id, sum(free)::integer AS free_places, min(session_date) AS next_date FROM places GROUP BY clinic_id
