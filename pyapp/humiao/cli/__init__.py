@@ -167,13 +167,22 @@ def status() -> None:
 def sms(
     phone: Annotated[str, typer.Option(help="只看发给此手机号的 / only messages to this phone")] = "",
     count: Annotated[int, typer.Option(min=1, help="条数 / how many")] = 5,
+    code: Annotated[
+        bool, typer.Option(help="只印最新验证码，等它十秒 / only the newest code; waits ten seconds")
+    ] = False,
 ) -> None:
     """最近的短信 / the newest text messages of the embedded city, codes included."""
-    from humiao.cli.up import sms_line
+    from humiao.cli.up import read_messages, sms_line, wait_for_code
 
     path = Settings().sms_path
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found = [message for message in map(json.loads, lines) if message["phone"].endswith(phone)]
+    if code:
+        found_code = wait_for_code(path, phone, patience_s=10)
+        if found_code is None:
+            console.print("还没有验证码 / no code yet", style="yellow")
+            raise typer.Exit(1)
+        typer.echo(found_code)
+        return
+    found = [message for message in read_messages(path) if message["phone"].endswith(phone)]
     for message in found[-count:]:
         console.print(f"{message['at'][:19]}  {sms_line(message)}", highlight=False, markup=False, soft_wrap=True)
     if not found:

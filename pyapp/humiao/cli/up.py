@@ -1,7 +1,11 @@
 """`humiao up`: a whole city at this terminal, what it tells, and how it ends."""
 
 import asyncio
+import json
+import re
 import signal
+import time
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -45,6 +49,25 @@ class Terminal:
 def sms_line(sms: dict[str, Any]) -> str:
     """The message as it is shown: the phone masked, the text whole."""
     return f"短信 → {mask_phone(str(sms.get('phone', '')))}：{sms.get('text', '')}"
+
+
+def read_messages(path: Path) -> list[dict[str, Any]]:
+    """What the file gateway has sent so far, oldest first."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def wait_for_code(path: Path, phone: str, *, patience_s: float) -> str | None:
+    """The newest login code sent to a phone, waiting for one; None where none comes."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        texts = [message["text"] for message in read_messages(path) if message["phone"].endswith(phone)]
+        codes = [found[1] for text in texts if (found := re.search(r"验证码\D*(\d{6})", text))]
+        if codes:
+            return codes[-1]
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.2)
 
 
 def welcome(city: City, *, demo: bool) -> Panel:

@@ -1,0 +1,78 @@
+"""`humiao rush` against a real city, with every fault; and an audit that notices what it is there to notice."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from humiao.kit.keys import Keys
+from humiao.rush.audit import audit_ledger
+from tests.conftest import Servers
+from tests.factories import make_residents, make_session
+from tests.faults.city import ROOT, RunningCity, city
+
+RESIDENTS, PLACES = 600, 40
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCity]:
+    with city(tmp_path_factory.mktemp("rush") / "home") as found:
+        yield found.start()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fault", "places"), [("none", 40), ("quota", 70), ("valkey", 40), ("api", 40)])
+def test_everybody_gets_an_answer_and_every_place_goes_once(
+    running: RunningCity, tmp_path: Path, fault: str, places: int
+) -> None:
+    verdict_file = tmp_path / "verdict.json"
+    command = [
+        sys.executable, "-m", "humiao.cli", "rush", "--residents", str(RESIDENTS), "--places", str(PLACES),
+        "--fault", fault, "--json-file", str(verdict_file),
+    ]  # fmt: skip
+    environment = os.environ | {"HUMIAO_HOME": str(running.home), "PYTHONPATH": str(ROOT / "pyapp")}
+    rush = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
+    assert rush.returncode == 0, rush.stdout + rush.stderr
+    verdict: dict[str, Any] = json.loads(verdict_file.read_text(encoding="utf-8"))
+    assert verdict["answers"]["granted"] == verdict["expected"] == places
+    assert sum(verdict["answers"].values()) == RESIDENTS, "everybody got an answer"
+    assert set(verdict["violations"].values()) == {0}
+    assert len(verdict["violations"]) == 6
+
+
+async def test_the_audit_notices_each_violation(servers: Servers, connection: asyncpg.Connection, keys: Keys) -> None:
+    """Control: a window whose guard is dropped and whose counters are written by hand, in a transaction rolled back."""
+    world = await make_session(connection, capacity=1)
+    first, second = await make_residents(connection, keys.vault(), 2)
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        for table in ("windows", "window_quotas", "session_stocks"):
+            await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_never_oversold")
+            await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        await connection.execute("ALTER TABLE live_claims DROP CONSTRAINT live_claims_pkey")
+        told = {}
+        for person in (first, second, second):
+            claim_id = uuid4()
+            await connection.execute(
+                """INSERT INTO claims (claim_id, hold_token, person_id, window_id, channel, stock_id, held_at,
+                                       held_until, changed_by, changed_from)
+                   VALUES ($1, $1, $2, $3, 'h5', $4, now(), now() + interval '1 hour', 'sql', 'sql')""",
+                claim_id, person, world.window_ids[0], world.stock_id,
+            )  # fmt: skip
+            told[person] = claim_id
+        # One claim more in the counter than there is; somebody was told of a hold that is not; `first` is not told.
+        await connection.execute("UPDATE windows SET held = held + 1 WHERE window_id = $1", world.window_ids[0])
+        del told[first]
+        stranger, lost = uuid4(), uuid4()
+        found = await audit_ledger(connection, world.session_id, told | {stranger: lost})
+    finally:
+        await transaction.rollback()
+    assert found == {"oversold": 1, "drifted": 1, "doubled": 1, "lost": 1, "held_untold": 1}
