@@ -17,6 +17,7 @@ from humiao.auth.schemas import (
 )
 from humiao.auth.service import AuthService
 from humiao.errors import unwrap
+from humiao.kit.problem_schema import problems
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 Service = Annotated[AuthService, Depends(auth_service)]
@@ -29,19 +30,19 @@ def _no_store(response: Response) -> None:
 PRIVATE = [Depends(_no_store)]
 
 
-@router.post("/codes", status_code=202, summary="发送登录验证码", dependencies=PRIVATE)
+@router.post("/codes", status_code=202, summary="发送登录验证码", dependencies=PRIVATE, responses=problems(429))
 async def send_code(body: CodeRequest, service: Service) -> CodeSent:
     """Send a login code by SMS: one a minute, five a day for each phone."""
     return unwrap(await service.send_code(body.phone))
 
 
-@router.post("/login", summary="居民登录", dependencies=PRIVATE)
+@router.post("/login", summary="居民登录", dependencies=PRIVATE, responses=problems(401, 403, 429))
 async def log_in(body: LoginRequest, service: Service) -> ResidentTokens:
     """Log a resident in with a code; the first login makes the account."""
     return unwrap(await service.log_in(body.phone, body.code))
 
 
-@router.post("/refresh", summary="续期登录", dependencies=PRIVATE)
+@router.post("/refresh", summary="续期登录", dependencies=PRIVATE, responses=problems(401))
 async def refresh(body: RefreshRequest, service: Service) -> ResidentTokens:
     """Exchange a refresh token for new tokens."""
     return unwrap(await service.refresh(body.refresh_token))
@@ -53,7 +54,7 @@ async def log_out(login_session_id: Annotated[UUID, Depends(login_session)], ser
     await service.log_out(login_session_id)
 
 
-@router.post("/staff/login", summary="工作人员登录", dependencies=PRIVATE)
+@router.post("/staff/login", summary="工作人员登录", dependencies=PRIVATE, responses=problems(401, 403))
 async def log_in_staff(body: StaffLoginRequest, service: Service) -> StaffTokens:
     """Log a member of staff in with username and password."""
     return unwrap(await service.log_in_staff(body.username, body.password))

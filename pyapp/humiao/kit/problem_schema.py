@@ -73,8 +73,14 @@ def describe(app: FastAPI) -> None:
 
 
 def _tell_truly(operation: dict[str, Any]) -> None:
-    """What the framework says of faulty input is not what is answered; a key is optional only in its eyes."""
-    for status in ("422", "500"):
+    """What the framework says of faulty input is not what is answered; a key is optional only in its eyes.
+
+    Anything may meet a database that is away; a body may be no JSON, too large or of another type; a token may be old,
+    its account locked.
+    """
+    with_body = ("400", "413", "415") if "requestBody" in operation else ()
+    with_token = ("401", "403") if "security" in operation else ()
+    for status in (*with_body, *with_token, "422", "500", "503"):
         answer = operation["responses"].get(status)
         if answer is None or "application/problem+json" not in answer.get("content", {}):
             operation["responses"][status] = dict(REFUSED)

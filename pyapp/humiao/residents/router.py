@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from humiao.auth.dependencies import current_resident
 from humiao.auth.tokens import Resident
 from humiao.errors import unwrap
+from humiao.kit.problem_schema import problems
 from humiao.kit.web import idempotency_key
 from humiao.residents.schemas import MeAnswer, NewPerson, PeopleAnswer, PersonAnswer
 from humiao.residents.service import ResidentsService
@@ -38,19 +39,19 @@ async def list_people(caller: Caller, service: Service) -> PeopleAnswer:
     return await service.list_people(caller)
 
 
-@router.post("/people", status_code=201, summary="添加家庭成员")
+@router.post("/people", status_code=201, summary="添加家庭成员", responses=problems(409))
 async def add_person(body: NewPerson, caller: Caller, key: Key, service: Service) -> PersonAnswer:
     """Bind a person to the account: twelve at most."""
     return unwrap(await service.add_person(caller, body, key))
 
 
-@router.get("/people/{person_id}", summary="家庭成员")
+@router.get("/people/{person_id}", summary="家庭成员", responses=problems(404))
 async def get_person(person_id: UUID, caller: Caller, service: Service) -> PersonAnswer:
     """Return one person the account acts for."""
     return unwrap(await service.get_person(caller, person_id))
 
 
-@router.delete("/people/{person_id}", status_code=204, summary="解除绑定")
+@router.delete("/people/{person_id}", status_code=204, summary="解除绑定", responses=problems(400, 404, 409))
 async def unbind_person(person_id: UUID, caller: Caller, key: Key, service: Service) -> None:
     """Stop acting for a person; refused while a hold or reservation is live."""
     unwrap(await service.unbind_person(caller, person_id, key))
