@@ -11,6 +11,7 @@ from humiao.auth.tokens import Staff
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.engine import BookingEngine
 from humiao.booking.ledger import Ledger
+from humiao.embedded.valkey import Valkey
 from humiao.errors import unwrap
 from humiao.kit.database import Database
 from humiao.kit.sql import statement
@@ -23,10 +24,10 @@ Fault = Literal["none", "quota", "valkey", "api"]
 QUOTA_UP, QUOTA_DOWN = 50, 20
 
 
-async def when_half_gone(connection: Any, goal: Goal, places: int) -> None:
-    """Wait until half of the places are taken; gives up after some seconds, for there may be fewer residents."""
+async def when_half_gone(connection: Any, goal: Goal, wanted: int) -> None:
+    """Wait until half of what the first residents want is taken; gives up after some seconds, the audit then tells."""
     for _ in range(3000):
-        if await connection.fetchval(statement("rush/taken"), goal.window_id) >= places // 2:
+        if await connection.fetchval(statement("rush/taken"), goal.window_id) >= wanted // 2:
             return
         await asyncio.sleep(0.002)
 
@@ -42,8 +43,8 @@ async def strike(
         finally:
             await connection.execute(statement("rush/dismiss_clerk"), clerk.staff_id)
     if fault == "valkey":
-        # killed, and its append-only file gone: it comes back empty
-        shutil.rmtree((settings.home / "valkey").resolve() / "appendonlydir", ignore_errors=True)
+        # Its file goes first, for the launcher starts it again within a third of a second: it comes back empty.
+        shutil.rmtree(Valkey(settings.home).data / "appendonlydir", ignore_errors=True)
         os.kill(city["pids"]["valkey"], signal.SIGKILL)
     elif fault == "api":
         os.kill(city["pids"]["serve"], signal.SIGKILL)
@@ -57,28 +58,31 @@ async def _hire(connection: Any, goal: Goal) -> Staff:
 
 
 async def _edit_quota(settings: Settings, clerk: Staff, goal: Goal, places: int) -> int:
-    """A clerk raises the quota by 50, then lowers it by 20; returns the limit that the back office told in the end.
+    """A clerk adds 50 places to the window and to its quota, takes 20 back, then books in the doses for the rest.
 
-    The service runs in this process, as in a second API process that residents do not crowd.
+    The doses come last: until then nobody can take what is going to be taken back, so that the end is one number. (That
+    a clerk who comes too late is told what stays is shown by the tests of scheduling.) Returns the limit that the back
+    office told in the end. The service runs in this process, as in a second API process that residents do not crowd.
     """
     database = await Database.connect(str(settings.database_url), connections=2)
     gatekeeper = Gatekeeper(str(settings.redis_url), database, permit_ttl_ms=settings.permit_ttl_ms)
     ledger = Ledger(database, hold_ttl_ms=settings.hold_ttl_s * 1000, grace_ms=settings.hold_grace_s * 1000)
     scheduling = SchedulingService(database, BookingEngine(ledger, gatekeeper))
 
-    async def set_all(wanted: int) -> int:
-        quota = QuotaChange(quota=wanted, reason="演练")
+    async def set_places(wanted: int) -> int:
         window = CapacityInput(capacity=wanted, reason="演练")
+        quota = QuotaChange(quota=wanted, reason="演练")
         limits = [
-            unwrap(await scheduling.set_vials(clerk, goal.stock_id, VialsInput(vials=wanted, reason="演练"), _key())),
-            unwrap(await scheduling.set_quota(clerk, goal.window_id, "h5", quota, _key())),
             unwrap(await scheduling.set_capacity(clerk, goal.window_id, window, _key())),
+            unwrap(await scheduling.set_quota(clerk, goal.window_id, "h5", quota, _key())),
         ]
         return min(int(answer["limit"]) for answer in limits)
 
     try:
-        await set_all(places + QUOTA_UP)
-        return await set_all(places + QUOTA_UP - QUOTA_DOWN)
+        await set_places(places + QUOTA_UP)
+        left = await set_places(places + QUOTA_UP - QUOTA_DOWN)
+        doses = VialsInput(vials=left, reason="演练")
+        return int(unwrap(await scheduling.set_vials(clerk, goal.stock_id, doses, _key()))["limit"])
     finally:
         await gatekeeper.close()
         await database.close()

@@ -1,8 +1,14 @@
-"""Residents in a race: each wants one place and asks with one key until the answer is final, as the real page does."""
+"""Residents in a race: each wants one place and asks with one key until the answer is final, as the real page does.
+
+The first half asks when the doors open, the second half after the fault has struck, so that a fault always has people
+before it, people in flight and people to come, however fast the machine is.
+"""
 
 import asyncio
 import json
+import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -14,7 +20,7 @@ from humiao.rush.verdict import Verdict
 CONNECTIONS = 128
 PATIENCE_S = 60.0  # then a resident gives up
 ASK_AGAIN = {"busy", "outcome_unknown", "in_flight"}  # refusals that say: the same again, later
-PAUSE_S = 0.5
+PAUSE_S, PAUSE_MAX_S = 0.5, 4.0  # doubled from try to try
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,40 +32,67 @@ class Goal:
     stock_id: int
 
 
-async def race(url: str, tokens: Tokens, people: list[UUID], goal: Goal, verdict: Verdict) -> dict[UUID, UUID]:
-    """Let everybody ask at once; fills the verdict's answers and returns who was told of which hold."""
-    told: dict[UUID, UUID] = {}
-    timeout = aiohttp.ClientTimeout(total=20)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS), timeout=timeout) as http:
+class Race:
+    """One race: `run` it, `struck.set()` when the second half may come."""
 
-        async def one(person: UUID) -> None:
-            hold_id = await _ask(http, url, tokens.for_resident(Resident(person, person)), person, goal, verdict)
-            if hold_id:
-                told[person] = hold_id
+    def __init__(self, url: str, tokens: Tokens, goal: Goal, verdict: Verdict) -> None:
+        self._holds = f"{url}/api/v1/resident/holds"
+        self._tokens = tokens
+        self._goal = goal
+        self._verdict = verdict
+        self._told: dict[UUID, UUID] = {}
+        self._lines = asyncio.Semaphore(CONNECTIONS)  # our own line, so that the API's answers are timed without it
+        self.struck = asyncio.Event()
 
-        await asyncio.gather(*(one(person) for person in people))
-    return told
+    async def run(self, people: list[UUID], on_answer: Callable[[], None]) -> dict[UUID, UUID]:
+        """Let everybody ask; fills the verdict's answers and returns who was told of which hold."""
+        half = (len(people) + 1) // 2
+        connector, timeout = aiohttp.TCPConnector(limit=CONNECTIONS), aiohttp.ClientTimeout(total=20)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
 
+            async def one(person: UUID) -> None:
+                await self._ask_until_final(http, person)
+                on_answer()
 
-async def _ask(
-    http: aiohttp.ClientSession, url: str, token: str, person: UUID, goal: Goal, verdict: Verdict
-) -> UUID | None:
-    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": uuid4().hex}
-    body = {"person_id": str(person), "window_id": goal.window_id, "stock_id": goal.stock_id}
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        asked = time.monotonic()
-        try:
-            async with http.post(f"{url}/api/v1/resident/holds", json=body, headers=headers) as response:
-                status, answer = response.status, await response.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError):
-            await asyncio.sleep(PAUSE_S)  # the API is away: nothing is known, so the same key again
-            continue
-        code = "granted" if status == 201 else str(answer.get("code", status))
-        if code not in ASK_AGAIN:
-            verdict.answers[code] += 1
-            verdict.latencies_ms.append((time.monotonic() - asked) * 1000)
-            return UUID(answer["hold_id"]) if status == 201 else None
-        await asyncio.sleep(PAUSE_S)
-    verdict.answers["gave_up"] += 1
-    return None
+            async def later(person: UUID) -> None:
+                await self.struck.wait()
+                await one(person)
+
+            await asyncio.gather(*map(one, people[:half]), *map(later, people[half:]))
+        return self._told
+
+    async def _ask_until_final(self, http: aiohttp.ClientSession, person: UUID) -> None:
+        token = self._tokens.for_resident(Resident(person, person))
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": uuid4().hex}
+        began, pause_s = time.monotonic(), PAUSE_S
+        while time.monotonic() - began < PATIENCE_S:
+            code, hold_id = await self._ask(http, person, headers)
+            if code is not None and code not in ASK_AGAIN:
+                self._verdict.answers[code] += 1
+                self._verdict.waits_ms.append((time.monotonic() - began) * 1000)
+                if hold_id is not None:
+                    self._told[person] = hold_id
+                return
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all come at once
+            pause_s = min(pause_s * 2, PAUSE_MAX_S)
+        self._verdict.answers["gave_up"] += 1
+
+    async def _ask(
+        self, http: aiohttp.ClientSession, person: UUID, headers: dict[str, str]
+    ) -> tuple[str | None, UUID | None]:
+        """One request: (code, hold). No code means that nothing is known: the API is away or went away."""
+        body = {"person_id": str(person), "window_id": self._goal.window_id, "stock_id": self._goal.stock_id}
+        async with self._lines:
+            sent = time.monotonic()
+            try:
+                async with http.post(self._holds, json=body, headers=headers) as response:
+                    status, answer = response.status, await response.json(content_type=None)
+            except (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError):
+                self._verdict.asked_again += 1
+                return None, None
+            self._verdict.answers_ms.append((time.monotonic() - sent) * 1000)
+        if status == 201:
+            return "granted", UUID(answer["hold_id"])
+        code = str(answer.get("code", status)) if isinstance(answer, dict) else str(status)
+        self._verdict.asked_again += code in ASK_AGAIN
+        return code, None
