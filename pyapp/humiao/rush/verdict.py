@@ -82,7 +82,8 @@ def show(verdict: Verdict, *, residents: int, places: int, fault: str, console: 
         table.add_row(in_words(code), str(count))
     table.add_row("再问的次数 / asked again", str(verdict.asked_again))
     table.add_section()
-    for what, values in (("接口答复 / answer of the API", verdict.answers_ms), ("居民等待（含排队、重试）/ wait", verdict.waits_ms)):
+    timed = {"接口答复 / answer of the API": verdict.answers_ms, "居民等待，含排队和重试 / wait": verdict.waits_ms}
+    for what, values in timed.items():
         table.add_row(f"{what} p50 · p99", f"{percentile(values, 0.5):.0f} · {percentile(values, 0.99):.0f} ms")
     table.add_row("用时 / took", f"{verdict.seconds:.1f} s")
     table.add_section()
