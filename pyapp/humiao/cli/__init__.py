@@ -128,21 +128,43 @@ def _settings_of_process() -> Settings:
 
 
 @app.command()
+def keys() -> None:
+    """建密钥文件 / make the key file where there is none; one that is there is never replaced."""
+    from humiao.kit.keys import make_keys
+
+    path = Settings().keys_path
+    there = path.exists()
+    make_keys(path)
+    console.print(f"{'已有 / already there' if there else '已建 / made'}：{path}", highlight=False)
+
+
+@app.command()
 def migrate() -> None:
-    """升级数据库 / bring the database up to date."""
+    """升级数据库 / bring the database up to date: schema and reference data."""
+    import asyncpg
+
     from humiao.kit.migrations import migrate as run
+    from humiao.vaccines.load import load_catalogue
 
     settings = Settings()
     settings = settings if settings.database_url else _addressed()
-    assert settings.database_url
-    with _bar() as bar:
+    database_url = str(settings.database_url)
+
+    async def work(bar: Progress) -> list[str]:
         task = bar.add_task("migrations", total=None)
-        done = asyncio.run(
-            run(
-                settings.database_url,
-                lambda n, total, what: bar.update(task, completed=n, total=total, description=what),
-            )
+        done = await run(
+            database_url, lambda n, total, what: bar.update(task, completed=n, total=total, description=what)
         )
+        bar.update(task, description="疫苗目录 / vaccine catalogue")
+        connection = await asyncpg.connect(database_url)
+        try:
+            await load_catalogue(connection)
+        finally:
+            await connection.close()
+        return done
+
+    with _bar() as bar:
+        done = asyncio.run(work(bar))
     console.print(f"已应用 {len(done)} 个迁移：{', '.join(done)}" if done else "数据库已是最新 / up to date")
 
 
