@@ -169,7 +169,6 @@ class BookingModel:
         self,
         now_ms: int,
         intent: _Intent,
-        claim: int,
         token: int,
         person: int,
         window_id: int,
@@ -177,7 +176,7 @@ class BookingModel:
         stock_id: int,
         ttl_ms: int,
     ) -> str:
-        """Holds a place for a person under the name `claim`."""
+        """Holds a place for a person; the claim's number is how many were granted before it."""
 
     def confirm(self, now_ms: int, intent: _Intent, claim: int, token: int, grace_ms: int) -> str:
         """Turns a hold into a reservation."""

@@ -7,7 +7,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 use booking_core::admission::{Cache, Copied, CounterId, Loaded, Terms, Try};
 use booking_core::gcra::Limiter;
-use booking_core::ids::{ClaimId, PersonId, SessionId, StockId, WindowId};
+use booking_core::ids::{PersonId, SessionId, StockId, WindowId};
 use booking_core::model::{BookingModel, HoldWish, Intent, Place, Quota, Stock, Window};
 use booking_core::quota::Counter;
 use booking_core::time::Instant;
@@ -76,15 +76,15 @@ fn ledger() -> BookingModel {
         share: Counter::new(1000),
     };
     model.quotas.insert((WindowId(1), "h5".to_owned()), quota);
-    let stock = Stock {
-        session: SessionId(1),
-        vaccine: "flu".to_owned(),
-        series: BTreeSet::from(["flu".to_owned()]),
-        vial_size: NonZeroU32::MIN,
-        no_new_vial_from: None,
-        doses: Counter::new(1000),
-    };
-    model.stocks.insert(StockId(1), stock);
+    let series = BTreeSet::from(["flu".to_owned()]);
+    let stock = Stock::new(
+        SessionId(1),
+        "flu".to_owned(),
+        series,
+        (1000, NonZeroU32::MIN),
+        None,
+    );
+    model.stocks.insert(StockId(1), stock.unwrap());
     model
 }
 
@@ -95,7 +95,6 @@ fn hold(criterion: &mut Criterion) {
             key: "key".to_owned(),
             body: 1,
         },
-        claim: ClaimId(number),
         token: 1,
         person: PersonId(number),
         place: Place {

@@ -5,6 +5,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::quota::{Counter, Edited};
+
 /// Whole vials of one product and the doses taken from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VialStock {
@@ -22,6 +24,30 @@ impl VialStock {
         }
     }
 
+    /// The whole vials that a counter of doses stands for.
+    pub(crate) fn counted(doses: &Counter, size: NonZeroU32) -> Self {
+        Self {
+            vials: doses.limit() / size,
+            size,
+            taken: doses.taken(),
+        }
+    }
+
+    /// How many vials there are.
+    pub const fn vials(&self) -> u32 {
+        self.vials
+    }
+
+    /// Doses in a vial.
+    pub const fn size(&self) -> NonZeroU32 {
+        self.size
+    }
+
+    /// Doses in all vials together.
+    pub const fn doses(&self) -> u32 {
+        self.vials * self.size.get()
+    }
+
     /// Vials that a claim has begun.
     pub const fn begun(&self) -> u32 {
         self.taken.div_ceil(self.size.get())
@@ -37,22 +63,16 @@ impl VialStock {
         if sealed {
             self.rest_of_begun()
         } else {
-            self.vials * self.size.get() - self.taken
+            self.doses() - self.taken
         }
     }
 
-    /// Set the number of vials, never below those begun; returns how many more were kept than wanted.
-    pub const fn edit(&mut self, wanted_vials: u32) -> u32 {
-        self.vials = if wanted_vials > self.begun() {
-            wanted_vials
-        } else {
-            self.begun()
-        };
-        self.vials - wanted_vials
-    }
-
-    /// How many vials there are.
-    pub const fn vials(&self) -> u32 {
-        self.vials
+    /// Set the number of vials: never below those begun, never more than doses can be counted in.
+    pub fn edit(&mut self, wanted_vials: u32) -> Edited {
+        self.vials = wanted_vials.min(u32::MAX / self.size).max(self.begun());
+        Edited {
+            limit: self.vials,
+            kept_back: self.vials.saturating_sub(wanted_vials),
+        }
     }
 }

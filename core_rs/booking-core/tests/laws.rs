@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "tests fail by panicking"
 )]
 
@@ -44,16 +45,22 @@ proptest! {
     }
 
     #[test]
-    fn vials_are_begun_in_order_and_never_beyond_the_stock(vials in 0_u32..50, size in 1_u32..11, taken in 0_u32..600) {
+    fn vials_are_begun_in_order_and_never_beyond_the_stock(
+        vials in 0_u32..50, size in 1_u32..11, taken in 0_u32..600, wanted in prop_oneof![0_u32..60, any::<u32>()]
+    ) {
         let stock = VialStock::new(vials, NonZeroU32::new(size).unwrap(), taken);
         prop_assert_eq!(stock.is_some(), taken <= vials * size);
         if let Some(mut stock) = stock {
+            prop_assert!(stock.begun() * size >= taken, "every dose comes out of a vial");
+            prop_assert!(stock.begun() * size < taken + size, "no vial is begun that need not be");
             prop_assert!(stock.begun() <= vials);
-            prop_assert!(stock.bookable(true) <= stock.bookable(false));
-            prop_assert!(stock.bookable(true) < size);
-            prop_assert_eq!((taken + stock.bookable(true)) % size, 0);
-            let kept = stock.edit(0);
-            prop_assert_eq!((kept, stock.vials()), (stock.begun(), stock.begun()));
+            prop_assert_eq!(taken + stock.bookable(true), stock.begun() * size, "after the seal, what is begun");
+            prop_assert_eq!(taken + stock.bookable(false), vials * size, "before it, all there is");
+            let edited = stock.edit(wanted);
+            prop_assert_eq!(edited.limit, stock.vials());
+            prop_assert_eq!(edited.limit, wanted.min(u32::MAX / size).max(stock.begun()));
+            prop_assert_eq!(edited.kept_back, edited.limit.saturating_sub(wanted));
+            prop_assert_eq!(taken + stock.bookable(false), stock.doses());
         }
     }
 
@@ -81,4 +88,17 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_limit_at_the_end_of_time_stays_there() {
+    let most = NonZeroU64::MAX;
+    let limiter = Limiter::new(most, most);
+    let Decision::Allowed { next_ms } = limiter.decide(u64::MAX, u64::MAX) else {
+        panic!("a limit so wide denies nothing");
+    };
+    assert_eq!(next_ms, u64::MAX);
+    let narrow = Limiter::new(most, NonZeroU64::MIN);
+    let retry_at_ms = u64::MAX;
+    assert_eq!(narrow.decide(u64::MAX, 0), Decision::Denied { retry_at_ms });
 }

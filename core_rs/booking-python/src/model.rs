@@ -3,9 +3,7 @@
 use std::num::NonZeroU32;
 
 use booking_core::ids::{ClaimId, PersonId, SessionId, StockId, WindowId};
-use booking_core::model::{
-    BookingModel, HoldWish, Intent, Operation, Outcome, Place, Quota, Stock, Window,
-};
+use booking_core::model::{BookingModel, HoldWish, Intent, Place, Quota, Stock, Window};
 use booking_core::quota::{Counter, Edited};
 use booking_core::time::Instant;
 use pyo3::exceptions::PyValueError;
@@ -15,20 +13,6 @@ use pyo3::prelude::*;
 #[pyclass(name = "BookingModel", module = "humiao._core")]
 #[derive(Default)]
 pub struct PyBookingModel(BookingModel);
-
-fn code(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Refused(refusal) => refusal.code(),
-        Outcome::Answered(_) => "answered",
-        Outcome::Done(done) => match done.operation {
-            Operation::Hold => "granted",
-            Operation::Confirm => "confirmed",
-            Operation::Release => "released",
-            Operation::Cancel => "cancelled",
-            Operation::Reschedule => "rescheduled",
-        },
-    }
-}
 
 /// (limit that now holds, how much more it is than wanted); none where there is nothing to edit.
 fn told(edited: Option<Edited>) -> Option<(u32, u32)> {
@@ -95,17 +79,14 @@ impl PyBookingModel {
     ) -> PyResult<()> {
         let size = NonZeroU32::new(vial_size)
             .ok_or_else(|| PyValueError::new_err("a vial holds at least one dose"))?;
-        let doses = vials
-            .checked_mul(vial_size)
-            .ok_or_else(|| PyValueError::new_err("more doses than can be counted"))?;
-        let stock = Stock {
-            session: SessionId(session_id),
+        let stock = Stock::new(
+            SessionId(session_id),
             vaccine,
-            series: series.into_iter().collect(),
-            vial_size: size,
-            no_new_vial_from: sealed_from_ms.map(Instant),
-            doses: Counter::new(doses),
-        };
+            series.into_iter().collect(),
+            (vials, size),
+            sealed_from_ms.map(Instant),
+        )
+        .ok_or_else(|| PyValueError::new_err("more doses than can be counted"))?;
         self.0.stocks.insert(StockId(stock_id), stock);
         Ok(())
     }
@@ -115,7 +96,6 @@ impl PyBookingModel {
         &mut self,
         now_ms: i64,
         intent: PyIntent,
-        claim: i64,
         token: u64,
         person: i64,
         window_id: i64,
@@ -125,59 +105,54 @@ impl PyBookingModel {
     ) -> &'static str {
         let wish = HoldWish {
             intent: self::intent(intent),
-            claim: ClaimId(claim),
             token,
             person: PersonId(person),
             place: place(window_id, channel, stock_id),
             ttl_ms,
         };
-        code(&self.0.hold(Instant(now_ms), &wish))
+        self.0.hold(Instant(now_ms), &wish).code()
     }
 
     fn confirm(
         &mut self,
         now_ms: i64,
         intent: PyIntent,
-        claim: i64,
+        claim: usize,
         token: u64,
         grace_ms: u32,
     ) -> &'static str {
         let intent = self::intent(intent);
-        code(
-            &self
-                .0
-                .confirm(Instant(now_ms), &intent, ClaimId(claim), token, grace_ms),
-        )
+        self.0
+            .confirm(Instant(now_ms), &intent, ClaimId(claim), token, grace_ms)
+            .code()
     }
 
-    fn release(&mut self, intent: PyIntent, claim: i64, token: u64) -> &'static str {
-        code(&self.0.release(&self::intent(intent), ClaimId(claim), token))
+    fn release(&mut self, intent: PyIntent, claim: usize, token: u64) -> &'static str {
+        self.0
+            .release(&self::intent(intent), ClaimId(claim), token)
+            .code()
     }
 
-    fn cancel(&mut self, now_ms: i64, intent: PyIntent, claim: i64) -> &'static str {
-        code(
-            &self
-                .0
-                .cancel(Instant(now_ms), &self::intent(intent), ClaimId(claim)),
-        )
+    fn cancel(&mut self, now_ms: i64, intent: PyIntent, claim: usize) -> &'static str {
+        self.0
+            .cancel(Instant(now_ms), &self::intent(intent), ClaimId(claim))
+            .code()
     }
 
     fn reschedule(
         &mut self,
         now_ms: i64,
         intent: PyIntent,
-        claim: i64,
+        claim: usize,
         window_id: i64,
         channel: String,
         stock_id: i64,
     ) -> &'static str {
         let to = place(window_id, channel, stock_id);
         let intent = self::intent(intent);
-        code(
-            &self
-                .0
-                .reschedule(Instant(now_ms), &intent, ClaimId(claim), &to),
-        )
+        self.0
+            .reschedule(Instant(now_ms), &intent, ClaimId(claim), &to)
+            .code()
     }
 
     fn expire_due(&mut self, now_ms: i64, grace_ms: u32) -> usize {
@@ -215,7 +190,7 @@ impl PyBookingModel {
                     row(format!("q:{}:{channel}", id.0), &quota.share)
                 }),
             )
-            .chain(stocks.map(|(id, stock)| row(format!("v:{}", id.0), &stock.doses)))
+            .chain(stocks.map(|(id, stock)| row(format!("v:{}", id.0), stock.doses())))
             .collect()
     }
 }

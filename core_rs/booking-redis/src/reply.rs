@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use booking_core::outcome::Refusal;
+use booking_core::time::Instant;
 use redis::{FromRedisValue, Value};
 
 use crate::call::{QuotaState, SessionState, Status, StockState, WindowState};
@@ -13,13 +15,8 @@ use crate::keys::{self, Counter};
 pub enum Verdict {
     /// The permit is held: try at the ledger.
     Granted,
-    /// Refused, by the stable outcome word.
-    Refused(&'static str),
-    /// Refused until the channel's quota opens.
-    NotYetBookable {
-        /// Instant (ms since 1970) to come back.
-        from_ms: i64,
-    },
+    /// Do not try.
+    Refused(Refusal),
     /// The session is not loaded.
     Rebuild,
     /// The cache is away: nothing is known, and the permit may or may not be held until it runs out.
@@ -27,17 +24,17 @@ pub enum Verdict {
 }
 
 /// Refusals that `admit_many` answers with a word alone.
-const REFUSALS: [&str; 10] = [
-    "session_closed",
-    "unknown_window",
-    "wrong_channel",
-    "no_such_stock",
-    "booking_ended",
-    "in_flight",
-    "window_full",
-    "channel_full",
-    "out_of_stock",
-    "vial_not_opened",
+const REFUSALS: [Refusal; 10] = [
+    Refusal::SessionClosed,
+    Refusal::UnknownWindow,
+    Refusal::WrongChannel,
+    Refusal::NoSuchStock,
+    Refusal::BookingEnded,
+    Refusal::InFlight,
+    Refusal::WindowFull,
+    Refusal::ChannelFull,
+    Refusal::OutOfStock,
+    Refusal::VialNotOpened,
 ];
 
 impl Verdict {
@@ -45,8 +42,7 @@ impl Verdict {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Granted => "granted",
-            Self::Refused(code) => code,
-            Self::NotYetBookable { .. } => "not_yet_bookable",
+            Self::Refused(refusal) => refusal.code(),
             Self::Rebuild => "rebuild",
             Self::Unavailable => "unavailable",
         }
@@ -55,7 +51,7 @@ impl Verdict {
     /// When to come back (ms since 1970), where the refusal knows.
     pub fn retry_at_ms(&self) -> Option<i64> {
         match self {
-            Self::NotYetBookable { from_ms } => Some(*from_ms),
+            Self::Refused(refusal) => refusal.retry_at().map(|Instant(ms)| ms),
             _ => None,
         }
     }
@@ -66,15 +62,14 @@ impl Verdict {
             Value::BulkString(word) if word == b"rebuild" => Ok(Self::Rebuild),
             Value::BulkString(word) => REFUSALS
                 .iter()
-                .find(|known| known.as_bytes() == word.as_slice())
-                .map(|known| Self::Refused(known))
+                .find(|known| known.code().as_bytes() == word.as_slice())
+                .map(|known| Self::Refused(*known))
                 .ok_or_else(|| unexpected(value)),
             Value::Array(parts) => match parts.as_slice() {
                 [Value::BulkString(word), from_ms] if word == b"not_yet_bookable" => {
-                    Ok(Self::NotYetBookable {
-                        from_ms: i64::from_redis_value_ref(from_ms)
-                            .map_err(|_| unexpected(value))?,
-                    })
+                    i64::from_redis_value_ref(from_ms)
+                        .map(|ms| Self::Refused(Refusal::NotYetBookable { from: Instant(ms) }))
+                        .map_err(|_| unexpected(value))
                 }
                 _ => Err(unexpected(value)),
             },

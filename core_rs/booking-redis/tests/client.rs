@@ -13,6 +13,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use booking_core::outcome::Refusal;
 use booking_redis::call::{CounterNews, Settlement};
 use booking_redis::keys::Counter;
 use booking_redis::reply::Verdict;
@@ -81,11 +82,11 @@ fn answers_find_their_tickets_across_sessions() {
     client.submit(5, elsewhere).unwrap();
 
     let answers = inbox.take(5);
-    assert_eq!(answers[&1], Verdict::Refused("window_full"));
+    assert_eq!(answers[&1], Verdict::Refused(Refusal::WindowFull));
     assert_eq!(answers[&2], Verdict::Granted);
     assert_eq!(answers[&3], Verdict::Rebuild);
-    assert_eq!(answers[&4], Verdict::Refused("window_full"));
-    assert_eq!(answers[&5], Verdict::Refused("wrong_channel"));
+    assert_eq!(answers[&4], Verdict::Refused(Refusal::WindowFull));
+    assert_eq!(answers[&5], Verdict::Refused(Refusal::WrongChannel));
 }
 
 #[test]

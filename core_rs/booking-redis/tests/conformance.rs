@@ -15,6 +15,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use booking_core::outcome::Refusal;
 use booking_redis::call::{
     self, CounterNews, QuotaState, Request, SessionState, Settlement, Status, StockState,
     WindowState,
@@ -451,7 +452,7 @@ fn a_call_of_a_thousand_requests_is_decided_like_a_small_one() {
         assert!(
             verdicts[granted..]
                 .iter()
-                .all(|verdict| *verdict == Verdict::Refused("window_full"))
+                .all(|verdict| *verdict == Verdict::Refused(Refusal::WindowFull))
         );
     }
     let permits: Vec<String> = (0..1500).map(|number| format!("p{number}")).collect();

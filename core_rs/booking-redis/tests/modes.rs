@@ -15,6 +15,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use booking_core::outcome::Refusal;
 use booking_redis::ClientSettings;
 use booking_redis::call::{CounterNews, Settlement};
 use booking_redis::keys::Counter;
@@ -108,7 +109,7 @@ fn in_a_cluster_one_batch_reaches_every_master() {
     let answers = inbox.take(120);
     for id in &ids {
         assert_eq!(answers[id], Verdict::Granted);
-        assert_eq!(answers[&(100 + id)], Verdict::Refused("window_full"));
+        assert_eq!(answers[&(100 + id)], Verdict::Refused(Refusal::WindowFull));
     }
 
     runtime.block_on(async {
@@ -147,7 +148,7 @@ fn in_a_cluster_one_batch_reaches_every_master() {
             |verdict: &Verdict| answers.values().filter(|answer| *answer == verdict).count();
         if count(&Verdict::Rebuild) > 5 && count(&Verdict::Unavailable) == 0 {
             assert_eq!(
-                count(&Verdict::Rebuild) + count(&Verdict::Refused("window_full")),
+                count(&Verdict::Rebuild) + count(&Verdict::Refused(Refusal::WindowFull)),
                 60
             );
             break;

@@ -17,7 +17,7 @@ impl BookingModel {
         grace_ms: u32,
     ) -> Outcome {
         self.once(intent, Operation::Confirm, |model| {
-            let claim = model.claims.get(&id).ok_or(Refusal::UnknownHold)?;
+            let claim = model.claims.get(id.0).ok_or(Refusal::UnknownHold)?;
             if claim.token != token {
                 return Err(Refusal::WrongHoldToken);
             }
@@ -40,7 +40,7 @@ impl BookingModel {
     /// Give a hold back, with its token. Also past its deadline, as long as it has not expired.
     pub fn release(&mut self, intent: &Intent, id: ClaimId, token: u64) -> Outcome {
         self.once(intent, Operation::Release, |model| {
-            let claim = model.claims.get(&id).ok_or(Refusal::UnknownHold)?;
+            let claim = model.claims.get(id.0).ok_or(Refusal::UnknownHold)?;
             if claim.token != token {
                 return Err(Refusal::WrongHoldToken);
             }
@@ -59,7 +59,7 @@ impl BookingModel {
     /// Give a reservation back, before its window begins.
     pub fn cancel(&mut self, now: Instant, intent: &Intent, id: ClaimId) -> Outcome {
         self.once(intent, Operation::Cancel, |model| {
-            let claim = model.claims.get(&id).ok_or(Refusal::UnknownReservation)?;
+            let claim = model.claims.get(id.0).ok_or(Refusal::UnknownReservation)?;
             let place = claim.place.clone();
             match claim.state {
                 ClaimState::Cancelled => {} // under another key: the effect was had
@@ -80,10 +80,11 @@ impl BookingModel {
         let due: Vec<(ClaimId, Place)> = self
             .claims
             .iter()
+            .enumerate()
             .filter(|(_, claim)| {
                 claim.state == ClaimState::Held && claim.held_until.plus_ms(grace_ms) < now
             })
-            .map(|(id, claim)| (*id, claim.place.clone()))
+            .map(|(number, claim)| (ClaimId(number), claim.place.clone()))
             .collect();
         for (id, place) in &due {
             self.turn(*id, place, ClaimState::Expired, Counter::release);
@@ -106,7 +107,7 @@ impl BookingModel {
         state: ClaimState,
         change: fn(&mut Counter) -> bool,
     ) {
-        if let Some(claim) = self.claims.get_mut(&id) {
+        if let Some(claim) = self.claims.get_mut(id.0) {
             claim.state = state;
             self.move_counters(place, change);
         }

@@ -19,14 +19,7 @@ impl BookingModel {
 
     /// Set a stock in whole vials, never below those that claims have begun; none when there is no such stock.
     pub fn set_vials(&mut self, stock: StockId, wanted: u32) -> Option<Edited> {
-        let stock = self.stocks.get_mut(&stock)?;
-        let size = stock.vial_size.get();
-        let vials = wanted.max(stock.doses.taken().div_ceil(size));
-        stock.doses.edit(vials.saturating_mul(size));
-        Some(Edited {
-            limit: vials,
-            kept_back: vials - wanted,
-        })
+        Some(self.stocks.get_mut(&stock)?.edit(wanted))
     }
 
     /// End booking of a session; what is held or booked stays.

@@ -11,8 +11,6 @@ use crate::time::Instant;
 pub struct HoldWish {
     /// Whose intent, under which key.
     pub intent: Intent,
-    /// The name of the claim, if it comes to be.
-    pub claim: ClaimId,
     /// The secret of the claim.
     pub token: u64,
     /// Who is to be vaccinated.
@@ -36,9 +34,10 @@ impl BookingModel {
                 state: ClaimState::Held,
                 held_until: now.plus_ms(wish.ttl_ms),
             };
-            model.claims.insert(wish.claim, claim);
+            let id = ClaimId(model.claims.len());
+            model.claims.push(claim);
             Ok(Done {
-                claim: wish.claim,
+                claim: id,
                 operation: Operation::Hold,
                 place: wish.place.clone(),
             })

@@ -12,17 +12,17 @@ mod change;
 mod edit;
 mod hold;
 mod reschedule;
+mod stock;
 
 pub use hold::HoldWish;
+pub use stock::Stock;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 
 use crate::ids::{ClaimId, PersonId, SessionId, StockId, WindowId};
 use crate::outcome::Refusal;
 use crate::quota::Counter;
 use crate::time::Instant;
-use crate::vial::VialStock;
 
 /// A window and its places.
 #[derive(Debug, Clone)]
@@ -44,33 +44,6 @@ pub struct Quota {
     pub bookable_from: Instant,
     /// The share.
     pub share: Counter,
-}
-
-/// The stock of one product.
-#[derive(Debug, Clone)]
-pub struct Stock {
-    /// The clinic session it belongs to.
-    pub session: SessionId,
-    /// The vaccine; a reservation is never moved to another one.
-    pub vaccine: String,
-    /// What the vaccine counts as, for P3.
-    pub series: BTreeSet<String>,
-    /// Doses in a vial.
-    pub vial_size: NonZeroU32,
-    /// From when on no vial is begun.
-    pub no_new_vial_from: Option<Instant>,
-    /// Its doses; the limit is whole vials.
-    pub doses: Counter,
-}
-
-impl Stock {
-    /// Doses that may be taken at `now`: all that are free, or after the seal the rest of the begun vial.
-    pub fn bookable(&self, now: Instant) -> u32 {
-        let sealed = self.no_new_vial_from.is_some_and(|from| now >= from);
-        let vials = self.doses.limit() / self.vial_size;
-        VialStock::new(vials, self.vial_size, self.doses.taken())
-            .map_or(0, |stock| stock.bookable(sealed))
-    }
 }
 
 /// Where a claim stands.
@@ -169,7 +142,24 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
-/// All sessions, claims and answers.
+impl Outcome {
+    /// The stable code: what was done, `answered`, or the refusal's.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Answered(_) => "answered",
+            Self::Done(done) => match done.operation {
+                Operation::Hold => "granted",
+                Operation::Confirm => "confirmed",
+                Operation::Release => "released",
+                Operation::Cancel => "cancelled",
+                Operation::Reschedule => "rescheduled",
+            },
+        }
+    }
+}
+
+/// A city: its sessions, which whoever makes it fills in, and the claims and answers that come of operations alone.
 #[derive(Debug, Clone, Default)]
 pub struct BookingModel {
     /// Sessions whose booking staff has ended.
@@ -180,12 +170,16 @@ pub struct BookingModel {
     pub quotas: BTreeMap<(WindowId, String), Quota>,
     /// Stocks.
     pub stocks: BTreeMap<StockId, Stock>,
-    /// Claims, ended ones too.
-    pub claims: BTreeMap<ClaimId, Claim>,
+    claims: Vec<Claim>,
     answers: BTreeMap<(String, String), (Operation, u64, Done)>,
 }
 
 impl BookingModel {
+    /// All claims in the order they were made, ended ones too; a [`ClaimId`] counts along them.
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
+    }
+
     /// Do something once per key: a repeat gets the first answer; a refusal is not remembered, it changed nothing.
     fn once(
         &mut self,
@@ -227,7 +221,7 @@ impl BookingModel {
 
     /// Live claims of a person that count as one of these series.
     fn has_live_claim(&self, person: PersonId, series: &BTreeSet<String>) -> bool {
-        self.claims.values().any(|claim| {
+        self.claims.iter().any(|claim| {
             claim.person == person
                 && claim.state.is_live()
                 && self

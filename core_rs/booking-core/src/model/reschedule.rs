@@ -16,12 +16,12 @@ impl BookingModel {
         to: &Place,
     ) -> Outcome {
         self.once(intent, Operation::Reschedule, |model| {
-            let claim = model.claims.get(&id).ok_or(Refusal::UnknownReservation)?;
+            let claim = model.claims.get(id.0).ok_or(Refusal::UnknownReservation)?;
             model.may_move(now, claim, to)?;
             let from = claim.place.clone();
             // Only what changes is taken and given back, so a full channel does not stop a move within it.
             model.exchange(&from, to);
-            if let Some(claim) = model.claims.get_mut(&id) {
+            if let Some(claim) = model.claims.get_mut(id.0) {
                 claim.place = to.clone();
             }
             Ok(Done {

@@ -87,10 +87,7 @@ impl Reference {
         match self.0.admit(Instant(now_ms), ttl_ms, session, &wanted) {
             Admission::Granted => Verdict::Granted,
             Admission::Rebuild => Verdict::Rebuild,
-            Admission::Refused(refusal) => match refusal.retry_at() {
-                Some(Instant(from_ms)) => Verdict::NotYetBookable { from_ms },
-                None => Verdict::Refused(refusal.code()),
-            },
+            Admission::Refused(refusal) => Verdict::Refused(refusal),
         }
     }
 
