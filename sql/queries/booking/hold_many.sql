@@ -3,7 +3,8 @@
 --   $5 person_ids uuid[]  $6 window_ids bigint[]  $7 channels text[]  $8 stock_ids bigint[]  $9 keys text[]
 --   $10 body_hashes bytea[]  $11 sources text[];  scalar: $12 hold_ttl_ms integer
 -- One row per request: n (1-based), code, retry_at, answer. Codes: granted, answered (the first answer to this key), or a refusal.
--- `contended`: the batch asked for more than was free, and this request was behind others of it; ask again.
+-- Each is decided as if the batch came one after another, or `contended`: it was behind others that want the same places
+-- or the same person's series, and what is left for it is seen when it asks again. The first of them is always decided.
 WITH request AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[],
                          $8::bigint[], $9::text[], $10::bytea[], $11::text[]) WITH ORDINALITY
@@ -14,11 +15,7 @@ WITH request AS MATERIALIZED (
     FROM request r JOIN session_stocks s USING (stock_id) JOIN products p USING (product_id)
          JOIN vaccine_series v USING (vaccine_code)
 ), taken AS MATERIALIZED (
-    -- somebody's series is taken by a live claim, or by an earlier request of this very batch
     SELECT w.n FROM wanted_series w JOIN live_claims l USING (person_id, series)
-    UNION
-    SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY person_id, series ORDER BY n) AS turn FROM wanted_series)
-        AS turns WHERE turn > 1
 ), judged AS MATERIALIZED (
     SELECT r.*, k.answer AS first_answer, q.bookable_from,
            w.free AS window_free, q.free AS quota_free, s.free AS stock_free,
@@ -51,9 +48,15 @@ WITH request AS MATERIALIZED (
            row_number() OVER (PARTITION BY window_id, channel ORDER BY n) AS quota_turn,
            row_number() OVER (PARTITION BY stock_id ORDER BY n) AS stock_turn
     FROM judged WHERE verdict IS NULL
+), behind AS MATERIALIZED (
+    -- An earlier request of this batch wants the same series for the same person. Whether it gets a claim is not known
+    -- here, and a refused one takes nothing, so this one asks again.
+    SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY person_id, series ORDER BY n) AS turn
+                   FROM wanted_series JOIN placed USING (n, person_id)) AS turns WHERE turn > 1
 ), granted AS (
     SELECT * FROM placed
     WHERE window_turn <= window_free AND quota_turn <= quota_free AND stock_turn <= least(stock_free, doses_open)
+      AND n NOT IN (SELECT n FROM behind)
 ), held AS (
     INSERT INTO claims (claim_id, hold_token, person_id, account_id, window_id, channel, stock_id, held_at, held_until,
                         changed_by, changed_from)
@@ -76,13 +79,18 @@ SELECT j.n::integer AS n,
        CASE
            WHEN a.n IS NOT NULL THEN 'granted'
            WHEN j.verdict IS NOT NULL THEN j.verdict
+           WHEN EXISTS (SELECT FROM behind b WHERE b.n = j.n) THEN 'contended'
+           -- the first counter that says no: it is empty, or those before this one may have emptied it
            WHEN j.window_free <= 0 THEN 'window_full'
+           WHEN p.window_turn > j.window_free THEN 'contended'
            WHEN j.quota_free <= 0 THEN 'channel_full'
+           WHEN p.quota_turn > j.quota_free THEN 'contended'
            WHEN j.stock_free <= 0 THEN 'out_of_stock'
+           WHEN p.stock_turn > j.stock_free THEN 'contended'
            WHEN j.doses_open <= 0 THEN 'vial_not_opened'
            ELSE 'contended'
        END AS code,
        CASE WHEN j.verdict = 'not_yet_bookable' THEN j.bookable_from END AS retry_at,
        coalesce(a.answer, CASE WHEN j.verdict = 'answered' THEN j.first_answer END)::text AS answer
-FROM judged j LEFT JOIN answers a ON a.n = j.n
+FROM judged j LEFT JOIN answers a ON a.n = j.n LEFT JOIN placed p ON p.n = j.n
 ORDER BY j.n
