@@ -24,7 +24,7 @@ WITH request AS MATERIALIZED (
            CASE
                WHEN k.key IS NOT NULL AND k.operation = 'hold' AND k.body_hash = r.body_hash THEN 'answered'
                WHEN k.key IS NOT NULL THEN 'key_reused'
-               WHEN coalesce(g.person_id, p.person_id) IS NULL THEN 'unknown_person'
+               WHEN allowed.person_id IS NULL THEN 'unknown_person'
                WHEN w.window_id IS NULL THEN 'unknown_window'
                WHEN c.state <> 'published' THEN 'session_closed'
                WHEN q.window_id IS NULL THEN 'wrong_channel'
@@ -39,9 +39,15 @@ WITH request AS MATERIALIZED (
          LEFT JOIN clinic_sessions c ON c.session_id = w.session_id
          LEFT JOIN window_quotas q ON q.window_id = r.window_id AND q.channel = r.channel
          LEFT JOIN session_stocks s ON s.stock_id = r.stock_id
-         LEFT JOIN (guardianships g JOIN accounts a ON a.account_id = g.account_id AND a.status = 'active')
-                ON g.account_id = r.account_id AND g.person_id = r.person_id AND g.ended_at IS NULL
-         LEFT JOIN persons p ON r.account_id IS NULL AND p.person_id = r.person_id AND p.status = 'active'
+         LEFT JOIN LATERAL (
+             -- Looked up one by one, whatever the planner believes of tables that have just been filled.
+             (SELECT g.person_id FROM guardianships g JOIN accounts a USING (account_id)
+              WHERE g.account_id = r.account_id AND g.person_id = r.person_id AND g.ended_at IS NULL
+                AND a.status = 'active' LIMIT 1)
+             UNION ALL
+             (SELECT p.person_id FROM persons p
+              WHERE r.account_id IS NULL AND p.person_id = r.person_id AND p.status = 'active' LIMIT 1)
+         ) AS allowed ON true
 ), placed AS MATERIALIZED (
     SELECT *,
            row_number() OVER (PARTITION BY window_id ORDER BY n) AS window_turn,
