@@ -43,11 +43,15 @@ async def lead(dsn: str, wait: Callable[[], Awaitable[None]] = _a_second) -> asy
 
 
 async def _every(pause_s: float, name: str, work: Callable[[], Awaitable[int]]) -> None:
-    """Do `work` again and again; a full piece is followed at once by the next."""
+    """Do `work` again and again; a full piece is followed at once by the next. Ends when it is cancelled."""
+    me = asyncio.current_task()
+    assert me
     while True:
         try:
             more = await work()
         except Exception as error:  # a loop outlives any one failure; what failed is tried again
+            if me.cancelling():  # the failure of giving back a connection that broke has taken the cancellation's place
+                return
             log.warning("worker loop failed", loop=name, error=type(error).__name__, detail=str(error)[:200])
             more = 0
         await asyncio.sleep(0 if more else pause_s)
