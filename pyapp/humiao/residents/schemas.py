@@ -15,12 +15,13 @@ Relation = Literal["self", "child", "parent", "spouse", "grandparent", "grandchi
 
 
 def _name(text: str) -> str:
-    name = re.sub(r"[•・‧∙]", "·", " ".join(unicodedata.normalize("NFC", text).split()))
+    name = re.sub(r"[•・‧∙]", "·", " ".join(unicodedata.normalize("NFC", text).split())).replace("’", "'")
     if not 2 <= len(name) <= 40:
         raise ValueError("姓名应为 2 至 40 个字")
-    # 〇 is a Chinese numeral used in names; letters with marks may need their mark as a character of its own
-    if not name[0].isalpha() or not all(c.isalpha() or c in "·〇 " or unicodedata.combining(c) for c in name):
-        raise ValueError("姓名只能包含汉字、字母、“·”和空格")
+    # 〇 is a Chinese numeral used in names; letters with marks may need their mark as a character of its own; passports
+    # carry Mary-Ann O'Neil
+    if not name[0].isalpha() or not all(c.isalpha() or c in "·〇 -'" or unicodedata.combining(c) for c in name):
+        raise ValueError("姓名只能包含汉字、字母、“·”、连字符、撇号和空格")
     return name
 
 

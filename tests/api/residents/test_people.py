@@ -202,6 +202,20 @@ async def test_a_misspelt_name_can_be_corrected_by_binding_again(resident):
     assert (corrected["person_id"], corrected["name"]) == (person_id, "王小明")
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("Mary-Ann O’Neil", "Mary-Ann O'Neil"),
+        ("买买提•艾力", "买买提·艾力"),
+        ("  欧阳  无双 ", "欧阳 无双"),
+        ("José Ángel", "José Ángel"),
+        ("李〇", "李〇"),
+    ],
+)
+async def test_names_as_people_have_them(resident, written: str, kept: str):
+    assert (await resident.add(new_person(name=written))).json()["name"] == kept
+
+
 async def test_one_self(resident):
     assert (await resident.add(new_person(relation="self"))).status_code == 201
     second = await resident.add(new_person(relation="self"))
