@@ -45,11 +45,12 @@ def python_for_others(shelter: Path) -> str:
 class RunningCity:
     """One `humiao up`. Its processes are known by its home, which stands on every command line or environment."""
 
-    def __init__(self, home: Path, *, user: int | None = None, python: str = sys.executable) -> None:
+    def __init__(self, home: Path, *, user: int | None = None, python: str = sys.executable, port: int = 0) -> None:
         self.home = home
         self.log = home.with_suffix(".out")
         self._user = user
         self._python = python
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "RunningCity":
@@ -63,7 +64,8 @@ class RunningCity:
         # The interpreter that runs the tests may be out of an ordinary user's reach; the packages are not.
         paths = [str(ROOT / "pyapp"), *(path for path in sys.path if path.endswith("site-packages"))]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HUMIAO_")}
-        environment |= {"HUMIAO_HOME": str(self.home), "HUMIAO_HTTP_PORT": "0", "PYTHONPATH": os.pathsep.join(paths)}
+        environment |= {"HUMIAO_HOME": str(self.home), "HUMIAO_HTTP_PORT": str(self._port)}
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
         as_user: dict[str, Any] = {}
         if self._user is not None:
             as_user = {"user": self._user, "group": self._user, "extra_groups": []}
@@ -114,10 +116,20 @@ class RunningCity:
         if self._process:
             self._process.wait(10)
 
-    def interrupt(self) -> int:
-        """Ctrl-C; returns the exit code."""
+    def kill_launcher(self) -> None:
+        """kill -9 the launcher alone."""
         assert self._process
-        self._process.send_signal(signal.SIGINT)
+        self._process.kill()
+        self._process.wait(10)
+
+    def interrupt(self, *signals: int) -> int:
+        """Ctrl-C, or other signals, the next when the one before was noticed; returns the exit code."""
+        assert self._process
+        first, *more = signals or (signal.SIGINT,)
+        self._process.send_signal(first)
+        for number in more:
+            eventually(lambda: "stopping" in self.output(), "the signal is noticed")
+            self._process.send_signal(number)
         return self._process.wait(60)
 
     def processes(self) -> set[int]:

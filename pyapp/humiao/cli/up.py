@@ -72,7 +72,7 @@ def wait_for_code(path: Path, phone: str, *, patience_s: float) -> str | None:
 
 def welcome(city: City, *, demo: bool) -> Panel:
     """The box that says where everything is."""
-    from humiao.demo.people import DEMO_PHONE  # noqa: PLC0415 - loaded by now
+    from humiao.demo.people import DEMO_FAMILY, DEMO_PHONE  # noqa: PLC0415 - loaded by now
 
     base = f"http://127.0.0.1:{city.port}"
     pages = f"{base}/h5/" if H5_DIST.is_dir() else "尚未构建 / not built: make web"
@@ -83,9 +83,12 @@ def welcome(city: City, *, demo: bool) -> Panel:
         "",
     ]
     if demo:
+        family = "、".join(member.name for member in DEMO_FAMILY)
+        password = city.demo_password or "密码已改 / its password was changed"
         lines += [
-            f"演示登录 login   手机号 {DEMO_PHONE}（或任意手机号），验证码会显示在下面 / the code appears below",
-            f"演示员工 staff   demo-admin / {city.demo_password}",
+            f"演示登录 login   {DEMO_PHONE}，家人 / family：{family}",
+            "                 其他手机号也可以；验证码显示在下面 / any phone; codes below",
+            f"演示员工 staff   demo-admin / {password}",
         ]
     else:
         lines.append("登录 login       验证码会显示在下面 / the code appears below")
@@ -129,6 +132,12 @@ async def run_city(settings: Settings, *, demo: bool, console: Console) -> int:
         return 1
     except (ServerFailed, BinariesMissing, NoServerUser) as failure:
         console.print(str(failure), style="red", highlight=False, markup=False)
+        return 1
+    except PermissionError as refused:
+        told = (
+            f"{refused.filename or settings.home} 属于其他用户 / belongs to another user: run as that user, or as root"
+        )
+        console.print(told, style="red", highlight=False, markup=False)
         return 1
     finally:
         if stopping.is_set():

@@ -9,9 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from humiao.embedded import process
-from humiao.embedded.process import Steps, run_async
+from humiao.embedded.process import run_async
 from humiao.embedded.server import city_marker, set_aside, write_private
 from humiao.embedded.user import ServerUser
+
+
+def _arguments(home: Path, name: str) -> list[str]:
+    """What `humiao` is called with; the marker tells the processes of one city from those of another."""
+    return [name, "--city", city_marker(home)]
+
+
+async def end_leftovers(home: Path, name: str) -> None:
+    """End every process `name` of the city in `home`, whoever started it; returns when they are gone."""
+    marker, programs = " ".join(_arguments(home, name)), (Path(sys.executable).name,)
+    await run_async(process.ending_strays(marker, programs, ask=signal.SIGTERM, patience_s=5))
 
 
 class Child:
@@ -19,10 +30,10 @@ class Child:
 
     def __init__(self, home: Path, name: str, environment: Mapping[str, str]) -> None:
         self.name = name
+        self._home = home
         self.log = home / "logs" / f"{name}.log"
         self._run_file = home / "run" / f"{name}.json"
         self._environment = dict(environment)
-        self._marker = f"{name} --city {city_marker(home)}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -31,11 +42,11 @@ class Child:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     async def start_async(self) -> None:
-        """End a leftover of an earlier launcher and start; does not wait until it serves. Raises OSError."""
-        await run_async(self._ending_strays())
+        """End a leftover of its name and start; does not wait until it serves. Raises OSError."""
+        await end_leftovers(self._home, self.name)
         set_aside(self.log)
         self._process = process.start(
-            [sys.executable, "-m", "humiao.cli", *self._marker.split()],
+            [sys.executable, "-m", "humiao.cli", *_arguments(self._home, self.name)],
             user=ServerUser(os.geteuid(), os.getegid(), switch=False),
             log=self.log,
             env={**os.environ, **self._environment, "PYTHONUNBUFFERED": "1"},
@@ -47,11 +58,8 @@ class Child:
         if self._process:
             await run_async(process.stopping(self._process, ask=signal.SIGTERM, patience_s=patience_s))
             self._process = None
-            await run_async(self._ending_strays())
+            await end_leftovers(self._home, self.name)
             self._note()
-
-    def _ending_strays(self) -> Steps:
-        return process.ending_strays(self._marker, (Path(sys.executable).name,), ask=signal.SIGTERM, patience_s=5)
 
     def kill(self) -> None:
         """kill -9."""

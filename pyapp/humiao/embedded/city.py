@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from humiao.embedded import process
-from humiao.embedded.child import Child
+from humiao.embedded.child import Child, end_leftovers
 from humiao.embedded.postgres import Postgres
 from humiao.embedded.server import ServerFailed, write_private
 from humiao.embedded.tail import Tail, worth_showing
@@ -22,6 +22,7 @@ API_PATIENCE_S = 60.0
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.2, 5.0
 STEADY_S = 30.0  # what ran this long is started again without a long wait
 SAME_WARNING_S = 10.0
+CHILDREN = ("serve", "worker")
 
 
 class AlreadyRunning(Exception):
@@ -112,7 +113,9 @@ class City:
         servers = [part.start_async() for part in (self._postgres, self._valkey) if part]
         # The interpreter reads what loading needs while the servers start: a second of every start.
         reading = asyncio.to_thread(importlib.import_module, "humiao.embedded.loading")
-        await asyncio.gather(reading, *servers)
+        # Before anything else is asked of the port: the API of a killed launcher may be answering its last requests.
+        leftovers = [end_leftovers(self._home, name) for name in CHILDREN]
+        await asyncio.gather(reading, *servers, *leftovers)
         if self._postgres:
             await self._postgres.make_database()
         from humiao.embedded import loading  # noqa: PLC0415 - read above
@@ -123,7 +126,7 @@ class City:
         self._narrator.step("API · worker")
         if self.port == 0 or not process.port_is_free(self.port):
             self.port = process.free_port()
-        self._children = [Child(self._home, name, self._environment()) for name in ("serve", "worker")]
+        self._children = [Child(self._home, name, self._environment()) for name in CHILDREN]
         for child in self._children:
             await child.start_async()
         self.demo_password = await loading.load_data(
@@ -177,7 +180,7 @@ class City:
         serve = self._children[0]
         deadline = time.monotonic() + API_PATIENCE_S
         while time.monotonic() < deadline and serve.pid is not None:
-            if await http_status(self.port, "/healthz") == 200:
+            if await http_status(self.port, "/readyz") == 200:
                 return
             await asyncio.sleep(0.05)
         raise ServerFailed(f"the API did not start:\n{serve.log_tail()}")
