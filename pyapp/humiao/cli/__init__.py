@@ -256,20 +256,13 @@ def rush(
     json_file: Annotated[Path | None, typer.Option(help="write the verdict here as JSON")] = None,
 ) -> None:
     """抢号演练 / let residents race for places through the real API, and audit what came of it."""
-    from humiao.embedded.city import running_city
-    from humiao.rush.run import rehearse
-    from humiao.rush.verdict import show
+    from humiao.cli.rush import rush_at_terminal
 
-    settings = _addressed()
-    city = running_city(settings.home) or {"url": f"http://127.0.0.1:{settings.http_port}", "pids": {}}
-    if fault in ("valkey", "api") and not city["pids"]:
-        console.print("这种演练要求本机 humiao up 启动的城市 / this fault needs a city of `humiao up`", style="yellow")
-        raise typer.Exit(2)
-    verdict = asyncio.run(rehearse(settings, city, residents=residents, places=places, fault=fault.value))
-    show(verdict, residents=residents, places=places, fault=fault.value, console=console)
-    if json_file:
-        json_file.write_text(json.dumps(verdict.as_json(), ensure_ascii=False, indent=1), encoding="utf-8")
-    raise typer.Exit(0 if verdict.good else 1)
+    with _bar() as bar:
+        code = rush_at_terminal(
+            _addressed(), console, bar, residents=residents, places=places, fault=fault.value, json_file=json_file
+        )
+    raise typer.Exit(code)
 
 
 @demo_app.command("load")
