@@ -1,5 +1,6 @@
 """`humiao rush` against a real city, with every fault; and an audit that notices what it is there to notice."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from humiao.kit.keys import Keys
 from humiao.rush.audit import audit_ledger
+from humiao.rush.verdict import AUDITED
 from tests.conftest import Servers
 from tests.factories import make_residents, make_session
 from tests.faults.city import ROOT, RunningCity, city
@@ -27,24 +29,67 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCity]:
         yield found.start()
 
 
+def rush_command(verdict_file: Path, fault: str) -> list[str]:
+    return [
+        sys.executable, "-m", "humiao.cli", "rush", "--residents", str(RESIDENTS), "--places", str(PLACES),
+        "--fault", fault, "--json-file", str(verdict_file),
+    ]  # fmt: skip
+
+
+def of_city(running: RunningCity) -> dict[str, str]:
+    return os.environ | {"HUMIAO_HOME": str(running.home), "PYTHONPATH": str(ROOT / "pyapp")}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("fault", "places"), [("none", 40), ("quota", 70), ("valkey", 40), ("api", 40)])
 def test_everybody_gets_an_answer_and_every_place_goes_once(
     running: RunningCity, tmp_path: Path, fault: str, places: int
 ) -> None:
-    verdict_file = tmp_path / "verdict.json"
-    command = [
-        sys.executable, "-m", "humiao.cli", "rush", "--residents", str(RESIDENTS), "--places", str(PLACES),
-        "--fault", fault, "--json-file", str(verdict_file),
-    ]  # fmt: skip
-    environment = os.environ | {"HUMIAO_HOME": str(running.home), "PYTHONPATH": str(ROOT / "pyapp")}
-    rush = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
+    verdict_file, before = tmp_path / "verdict.json", running.noted()["pids"]
+    rush = subprocess.run(
+        rush_command(verdict_file, fault),
+        env=of_city(running),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert rush.returncode == 0, rush.stdout + rush.stderr
+    assert "passed" in rush.stdout
     verdict: dict[str, Any] = json.loads(verdict_file.read_text(encoding="utf-8"))
     assert verdict["answers"]["granted"] == verdict["expected"] == places
     assert sum(verdict["answers"].values()) == RESIDENTS, "everybody got an answer"
-    assert set(verdict["violations"].values()) == {0}
-    assert len(verdict["violations"]) == 6
+    assert verdict["violations"] == dict.fromkeys(AUDITED, 0)
+    killed = {name for name, pid in running.noted()["pids"].items() if pid != before[name]}
+    assert killed == {"valkey": {"valkey"}, "api": {"serve"}}.get(fault, set()), "the fault did happen"
+
+
+@pytest.mark.slow
+async def test_a_hold_taken_away_behind_a_residents_back_fails_the_rush(running: RunningCity, tmp_path: Path) -> None:
+    """Control: somebody at a SQL prompt releases one hold of the rush; the exit code says so."""
+    verdict_file = tmp_path / "verdict.json"
+    connection = await asyncpg.connect(running.noted()["database_url"])
+    last = await connection.fetchval("SELECT max(session_id) FROM clinic_sessions")
+    rush = await asyncio.create_subprocess_exec(
+        *rush_command(verdict_file, "none"), env=of_city(running), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(60):
+            while not await connection.fetchval(  # noqa: ASYNC110 - a database tells nobody of a hold
+                """UPDATE claims SET state = 'released', ended_at = now(), changed_by = 'sql', changed_from = 'sql'
+                   WHERE claim_id = (SELECT claim_id FROM claims JOIN windows USING (window_id)
+                                     WHERE session_id > $1 AND state = 'held' LIMIT 1) RETURNING true""",
+                last,
+            ):
+                await asyncio.sleep(0.001)
+        told, _ = await rush.communicate()
+    finally:
+        await connection.close()
+        if rush.returncode is None:
+            rush.kill()
+    assert rush.returncode == 1
+    assert "failed" in told.decode()
+    assert json.loads(verdict_file.read_text(encoding="utf-8"))["violations"]["lost"] == 1
 
 
 async def test_the_audit_notices_each_violation(servers: Servers, connection: asyncpg.Connection, keys: Keys) -> None:

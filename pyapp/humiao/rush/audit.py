@@ -11,7 +11,9 @@ from humiao.kit.database import Database
 from humiao.kit.sql import statement
 from humiao.settings import Settings
 
-SETTLE_S = 30.0  # the reconciler walks the whole city in less
+# A settlement that died with its process is made up for by the reconciler, which begins a walk over all sessions ten
+# seconds after the last; where Valkey came back empty as well, it loads a whole city on the way.
+SETTLE_S = 120.0
 
 
 async def audit_ledger(connection: Any, session_id: int, told: dict[UUID, UUID]) -> dict[str, int]:
