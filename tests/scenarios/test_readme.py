@@ -38,7 +38,7 @@ def test_the_first_booking_is_made_by_the_readmes_lines(running: RunningCity) ->
     assert told.returncode == 0, told.stderr
     answers = [json.loads(line) for line in told.stdout.replace("}{", "}\n{").splitlines()]
     assert answers[-1]["state"] == "confirmed"
-    assert answers[-1]["person"]["name_masked"] == "*小明"
+    assert answers[-1]["person"]["name_masked"] == "*佳怡"
 
 
 def test_the_readme_names_what_is_there() -> None:
