@@ -46,8 +46,7 @@ fn cache(free: u32) -> Cache {
     cache
 }
 
-fn sold_out(criterion: &mut Criterion) {
-    let mut cache = cache(0);
+fn admission(criterion: &mut Criterion) {
     let wanted = Try {
         window: WindowId(1),
         channel: "h5".to_owned(),
@@ -57,7 +56,17 @@ fn sold_out(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("admission");
     group.throughput(Throughput::Elements(1));
     group.bench_function("refused, sold out", |bencher| {
+        let mut cache = cache(0);
         bencher.iter(|| cache.admit(Instant(1), 1000, SessionId(1), black_box(&wanted)));
+    });
+    group.bench_function("granted and given back", |bencher| {
+        let mut cache = cache(1);
+        let permit = [wanted.permit.clone()];
+        bencher.iter(|| {
+            let answer = cache.admit(Instant(1), 1000, SessionId(1), black_box(&wanted));
+            cache.release(SessionId(1), &permit);
+            answer
+        });
     });
     group.finish();
 }
@@ -125,5 +134,5 @@ fn rate_limit(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, sold_out, hold, rate_limit);
+criterion_group!(benches, admission, hold, rate_limit);
 criterion_main!(benches);
