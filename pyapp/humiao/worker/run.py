@@ -62,7 +62,7 @@ async def _watch(leader: asyncpg.Connection) -> None:
     while True:
         try:
             await leader.fetchval("SELECT 1", timeout=5)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except Exception:  # whatever it was: a leader who cannot ask may no longer be one
             return
         await asyncio.sleep(1)
 
