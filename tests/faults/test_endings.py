@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,17 @@ def test_the_welcome_names_no_password_that_does_not_open(made: RunningCity) -> 
     assert "of-another-home" not in made.output()
     assert re.search(r"demo-admin / 密码已改", made.output())
     assert httpx.get(f"{made.url}/readyz").status_code == 200
+    assert made.interrupt() == 0
+
+
+def test_the_command_that_the_welcome_names_finds_the_city(made: RunningCity) -> None:
+    made.start()
+    (command,) = re.findall(r"另开终端 more\s+(\S+) sms", made.output())
+    at_home = os.environ | {"HUMIAO_HOME": str(made.home)}
+    status = subprocess.run(
+        [command, "status"], env=at_home, cwd=made.home.parent, capture_output=True, text=True, check=False
+    )
+    assert status.returncode == 0 and made.url in status.stdout
     assert made.interrupt() == 0
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+import shutil
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,14 @@ def wait_for_code(path: Path, phone: str, *, patience_s: float) -> str | None:
         time.sleep(0.2)
 
 
+def own_command() -> str:
+    """How this program is called at this terminal, which need not have its folder on PATH."""
+    program = Path(sys.executable).with_name("humiao")
+    if shutil.which("humiao") or not program.exists():
+        return "humiao"
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
+
+
 def welcome(city: City, *, demo: bool) -> Panel:
     """The box that says where everything is."""
     from humiao.demo.people import DEMO_FAMILY, DEMO_PHONE  # noqa: PLC0415 - loaded by now
@@ -93,7 +103,7 @@ def welcome(city: City, *, demo: bool) -> Panel:
     else:
         lines.append("登录 login       验证码会显示在下面 / the code appears below")
     lines += [
-        "另开终端 more    humiao sms · humiao status · humiao rush · humiao doctor",
+        f"另开终端 more    {own_command()} sms · status · rush · doctor",
         "停止 stop        Ctrl-C",
     ]
     return Panel("\n".join(lines), title="沪苗 Humiao", expand=False)
