@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from humiao.embedded.city import running_city
-from humiao.embedded.user import reachable
+from humiao.embedded.user import discard_data, reachable
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 90.0  # a cold start on a busy machine
@@ -151,9 +151,11 @@ class RunningCity:
 
 @contextmanager
 def city(home: Path, **how: Any) -> Iterator[RunningCity]:
-    """A city that is gone at the end, however the test ends."""
+    """A city that is gone at the end with its data, however the test ends."""
     running = RunningCity(home, **how)
     try:
         yield running
     finally:
         running.kill_everything()
+        eventually(lambda: not running.processes(), "it is gone")
+        discard_data(home)
