@@ -15,6 +15,7 @@ from humiao.booking.engine import BookingEngine
 from humiao.booking.ledger import Ledger
 from humiao.booking.models import Caller, HoldWish
 from humiao.embedded.postgres import Postgres
+from humiao.embedded.user import discard_data
 from humiao.embedded.valkey import Valkey
 from humiao.kit.database import Database
 from humiao.kit.keys import make_keys
@@ -37,6 +38,7 @@ class Town:
     """Servers that last for the run. PostgreSQL with fsync and full pages, Valkey with its append-only file."""
 
     def __init__(self, home: Path) -> None:
+        self._home = home
         self.postgres, self.valkey = Postgres(home), Valkey(home)
         self.keys = make_keys(home / "keys.json")
 
@@ -51,6 +53,7 @@ class Town:
         await self.sql.close()
         await self.valkey.stop_async(10)
         await self.postgres.stop_async(10)
+        discard_data(self._home)
 
     async def residents(self, count: int) -> list[UUID]:
         """Make residents: an account, a person and their bond each, all of one id."""

@@ -25,6 +25,7 @@ from fastapi import FastAPI
 
 from humiao.demo.load import load_demo
 from humiao.embedded.postgres import Postgres
+from humiao.embedded.user import discard_data
 from humiao.embedded.valkey import Valkey
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys, load_keys, make_keys
@@ -95,6 +96,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     finally:
         valkey.stop()
         postgres.stop()
+        discard_data(home)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

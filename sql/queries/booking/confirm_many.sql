@@ -16,9 +16,9 @@ WITH request AS MATERIALIZED (
            CASE
                WHEN k.key IS NOT NULL AND k.operation = 'confirm' AND k.body_hash = r.body_hash THEN 'answered'
                WHEN k.key IS NOT NULL OR r.body_hash <> r.first_body_of_key THEN 'key_reused'
-               WHEN c.claim_id IS NULL OR (r.account_id IS NOT NULL AND NOT EXISTS (
-                        SELECT FROM guardianships g WHERE g.account_id = r.account_id AND g.person_id = c.person_id
-                                                      AND g.ended_at IS NULL)) THEN 'unknown_hold'
+               WHEN c.claim_id IS NULL OR (r.account_id IS NOT NULL AND (
+                        SELECT g.person_id FROM guardianships g WHERE g.account_id = r.account_id
+                            AND g.person_id = c.person_id AND g.ended_at IS NULL) IS NULL) THEN 'unknown_hold'
                WHEN c.hold_token <> r.hold_token THEN 'wrong_hold_token'
                WHEN c.state IN ('confirmed', 'checked_in', 'fulfilled') THEN 'confirmed'
                WHEN c.state = 'expired' OR (c.state = 'held' AND c.held_until
@@ -26,7 +26,9 @@ WITH request AS MATERIALIZED (
                WHEN c.state <> 'held' THEN 'hold_ended'
            END AS verdict
     FROM request r LEFT JOIN locked c USING (claim_id)
-         LEFT JOIN idempotency_keys k ON k.actor = r.actor AND k.key = r.key
+         LEFT JOIN LATERAL (
+             SELECT i.key, i.operation, i.body_hash, i.answer FROM idempotency_keys i
+             WHERE i.actor = r.actor AND i.key = r.key LIMIT 1) AS k ON true
 ), first_of_claim AS (
     SELECT DISTINCT ON (claim_id) * FROM judged WHERE verdict IS NULL ORDER BY claim_id, n
 ), changed AS (

@@ -19,9 +19,9 @@ WITH request AS MATERIALIZED (
            CASE
                WHEN k.key IS NOT NULL AND k.operation = r.operation AND k.body_hash = r.body_hash THEN 'answered'
                WHEN k.key IS NOT NULL OR r.body_hash <> r.first_body_of_key THEN 'key_reused'
-               WHEN c.claim_id IS NULL OR (r.account_id IS NOT NULL AND NOT EXISTS (
-                        SELECT FROM guardianships g WHERE g.account_id = r.account_id AND g.person_id = c.person_id
-                                                      AND g.ended_at IS NULL))
+               WHEN c.claim_id IS NULL OR (r.account_id IS NOT NULL AND (
+                        SELECT g.person_id FROM guardianships g WHERE g.account_id = r.account_id
+                            AND g.person_id = c.person_id AND g.ended_at IS NULL) IS NULL)
                    THEN CASE r.operation WHEN 'release' THEN 'unknown_hold' ELSE 'unknown_reservation' END
                WHEN r.operation = 'release' AND c.hold_token IS DISTINCT FROM r.hold_token THEN 'wrong_hold_token'
                WHEN r.operation = 'release' AND c.state = 'released' THEN 'released'
@@ -31,7 +31,9 @@ WITH request AS MATERIALIZED (
                WHEN r.operation = 'cancel' AND w.starts_at <= statement_timestamp() THEN 'window_begun'
            END AS verdict
     FROM request r LEFT JOIN locked c USING (claim_id) LEFT JOIN windows w USING (window_id)
-         LEFT JOIN idempotency_keys k ON k.actor = r.actor AND k.key = r.key
+         LEFT JOIN LATERAL (
+             SELECT i.key, i.operation, i.body_hash, i.answer FROM idempotency_keys i
+             WHERE i.actor = r.actor AND i.key = r.key LIMIT 1) AS k ON true
 ), first_of_claim AS (
     SELECT DISTINCT ON (claim_id) * FROM judged WHERE verdict IS NULL ORDER BY claim_id, n
 ), changed AS (

@@ -15,7 +15,9 @@ WITH request AS MATERIALIZED (
     FROM request r JOIN session_stocks s USING (stock_id) JOIN products p USING (product_id)
          JOIN vaccine_series v USING (vaccine_code)
 ), taken AS MATERIALIZED (
-    SELECT w.n FROM wanted_series w JOIN live_claims l USING (person_id, series)
+    SELECT w.n
+    FROM wanted_series w CROSS JOIN LATERAL (
+        SELECT FROM live_claims l WHERE l.person_id = w.person_id AND l.series = w.series LIMIT 1) AS live
 ), judged AS MATERIALIZED (
     SELECT r.*, k.answer AS first_answer, q.bookable_from,
            w.free AS window_free, q.free AS quota_free, s.free AS stock_free,
@@ -34,7 +36,9 @@ WITH request AS MATERIALIZED (
                WHEN EXISTS (SELECT FROM taken t WHERE t.n = r.n) THEN 'duplicate_claim'
            END AS verdict
     FROM request r
-         LEFT JOIN idempotency_keys k ON k.actor = r.actor AND k.key = r.key
+         LEFT JOIN LATERAL (
+             SELECT i.key, i.operation, i.body_hash, i.answer FROM idempotency_keys i
+             WHERE i.actor = r.actor AND i.key = r.key LIMIT 1) AS k ON true
          LEFT JOIN windows w ON w.window_id = r.window_id
          LEFT JOIN clinic_sessions c ON c.session_id = w.session_id
          LEFT JOIN window_quotas q ON q.window_id = r.window_id AND q.channel = r.channel
