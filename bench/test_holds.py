@@ -10,9 +10,9 @@ from bench.conftest import Record, median_rate
 from bench.peers import OneTransactionPerHold
 from bench.town import Spot, Town, together, wish_of
 
-PLACES = 100_000
-ENGINE_HOLDS, PEER_HOLDS = 10_000, 1500
-ROUNDS = 5
+PLACES = 100_000  # beyond what is asked for, so that nobody is refused
+ENGINE_HOLDS, PEER_HOLDS = 16_000, 1500
+ROUNDS = 5  # after one that warms plans and caches
 AT_A_TIME = 1024  # requests that wait for an answer at a time
 
 
@@ -47,12 +47,13 @@ def test_group_commit_against_one_transaction_per_hold(
         ours_s.append(time.perf_counter() - began)
         assert all(isinstance(answer, dict) for answer in answers)
 
-    benchmark.pedantic(our_round, setup=peer_round, rounds=ROUNDS)
+    benchmark.pedantic(our_round, setup=peer_round, warmup_rounds=1, rounds=ROUNDS)
+    ours_s, peers_s = ours_s[1:], peers_s[1:]
 
     committed = run(
         town.sql.fetchval("SELECT count(*) FROM claims WHERE window_id = ANY ($1)", [s.window_id for s in spots])
     )
-    assert committed == ROUNDS * ENGINE_HOLDS
+    assert committed == (1 + ROUNDS) * ENGINE_HOLDS
     run(running.close())
     run(peer.close())
     ours, peers = median_rate(ENGINE_HOLDS, ours_s), median_rate(PEER_HOLDS, peers_s)
