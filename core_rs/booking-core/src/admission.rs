@@ -128,7 +128,7 @@ impl CachedSession {
     }
 
     /// Why a try is refused, if it is.
-    fn refusal(&self, now: Instant, wanted: &Try) -> Option<Refusal> {
+    pub fn refusal(&self, now: Instant, wanted: &Try) -> Option<Refusal> {
         let [window_id, quota_id, stock_id] = wanted.counters();
         let find = |id| self.loaded.counters.get(id);
         if !self.loaded.open {

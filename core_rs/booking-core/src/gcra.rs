@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU64;
 
+use crate::throttle::Pace;
+
 /// One request every `interval_ms` on average, and up to `burst` at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limiter {
@@ -43,6 +45,28 @@ impl Limiter {
             Decision::Allowed {
                 next_ms: arrival.saturating_add(self.interval_ms.get()),
             }
+        }
+    }
+    /// The pace over many gates that belongs to this limit: nobody waits more than `penalty_ms` longer than alone.
+    pub const fn pace(&self, penalty_ms: u64) -> Pace {
+        Pace {
+            interval: self.interval_ms,
+            ahead_max: self
+                .interval_ms
+                .get()
+                .saturating_mul(self.burst.get())
+                .saturating_add(penalty_ms),
+        }
+    }
+
+    /// The instant to keep from now on, where the cache was `told_ms` by all gates together; none where `kept_ms` stays.
+    ///
+    /// A difference of less than one request says nothing about other gates, only that reports do not all take equally long.
+    pub const fn raised(&self, kept_ms: u64, told_ms: u64) -> Option<u64> {
+        if told_ms >= kept_ms.saturating_add(self.interval_ms.get()) {
+            Some(told_ms)
+        } else {
+            None
         }
     }
 }

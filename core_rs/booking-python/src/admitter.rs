@@ -6,26 +6,24 @@
 //! an interpreter that is shutting down is never entered.
 
 use std::collections::HashMap;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use booking_redis::call::{CounterNews, Request, Settlement};
-use booking_redis::client::Health;
 use booking_redis::keys::Counter;
-use booking_redis::reply::SessionRead;
 use booking_redis::{Answer, CacheError, Client, ClientSettings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyList, PyString};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+use crate::bell::Bell;
 use crate::errors::{CacheUnavailable, from_cache};
+use crate::outcome::{Outcome, resolve};
 use crate::session_state::PySessionState;
+use crate::waitlist;
 
 /// How long `close` waits for the worker to hand back what it holds.
 const CLOSING_MAX: Duration = Duration::from_millis(200);
@@ -33,47 +31,28 @@ const CLOSING_MAX: Duration = Duration::from_millis(200);
 /// `(session_id, permits, [(field, version, free)])`
 type PySettlement = (i64, Vec<String>, Vec<(String, u64, u32)>);
 
-/// What an awaitable call came to.
-enum Outcome {
-    Nothing,
-    Sessions(Vec<i64>),
-    Loaded(Vec<bool>),
-    Read(Vec<Option<SessionRead>>),
-    Health(Health),
-}
-
 /// Where the worker leaves results for the loop.
 struct Outbox {
     answers: Mutex<Vec<Answer>>,
     finished: Mutex<Vec<(u64, Result<Outcome, CacheError>)>>,
-    /// True while a wake-up is on its way, so that one wake-up serves everything that gathers meanwhile.
-    awake: AtomicBool,
-    bell: UnixStream,
+    bell: Bell,
 }
 
 impl Outbox {
     fn deliver(&self, batch: Vec<Answer>) {
         locked(&self.answers).extend(batch);
-        self.ring();
+        self.bell.ring();
     }
 
     fn finish(&self, call: u64, result: Result<Outcome, CacheError>) {
         locked(&self.finished).push((call, result));
-        self.ring();
-    }
-
-    fn ring(&self) {
-        if !self.awake.swap(true, Ordering::AcqRel) {
-            // Nobody listening any more means that nobody wants the answer.
-            let _ = (&self.bell).write(&[1]);
-        }
+        self.bell.ring();
     }
 }
 
 /// What the loop's callback needs; outlives the `Admitter` until the loop lets go of the callback.
 struct Desk {
     outbox: Arc<Outbox>,
-    ear: UnixStream,
     event_loop: Py<PyAny>,
     on_batch: Py<PyAny>,
     futures: Mutex<HashMap<u64, Py<PyAny>>>,
@@ -83,16 +62,7 @@ struct Desk {
 impl Desk {
     /// Takes everything out of the outbox and tells Python. Runs on the loop's thread.
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
-        let mut bytes = [0_u8; 64];
-        loop {
-            match (&self.ear).read(&mut bytes) {
-                Ok(count) if count == bytes.len() => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                _ => break,
-            }
-        }
-        // Lowered before looking: what arrives afterwards rings again.
-        self.outbox.awake.store(false, Ordering::Release);
+        self.outbox.bell.hush();
         let finished = std::mem::take(&mut *locked(&self.outbox.finished));
         let answers = std::mem::take(&mut *locked(&self.outbox.answers));
         for (call, result) in finished {
@@ -126,40 +96,6 @@ impl Desk {
         self.on_batch.bind(py).call1((batch,))?;
         Ok(())
     }
-}
-
-/// Sets a future's result or exception, unless somebody has cancelled it.
-fn resolve(future: &Bound<'_, PyAny>, result: Result<Outcome, CacheError>) -> PyResult<()> {
-    let py = future.py();
-    if future.call_method0("done")?.is_truthy()? {
-        return Ok(());
-    }
-    let outcome = match result {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            return future
-                .call_method1("set_exception", (from_cache(&error).into_value(py),))
-                .map(drop);
-        }
-    };
-    let value = match outcome {
-        Outcome::Nothing => py.None().into_bound(py),
-        Outcome::Sessions(sessions) => sessions.into_pyobject(py)?,
-        Outcome::Loaded(loaded) => loaded.into_pyobject(py)?,
-        Outcome::Read(reads) => reads
-            .into_iter()
-            .map(|read| read.map(PySessionState::from))
-            .collect::<Vec<_>>()
-            .into_pyobject(py)?,
-        Outcome::Health(health) => {
-            let facts = PyDict::new(py);
-            facts.set_item("server", health.server)?;
-            facts.set_item("library", health.library)?;
-            facts.set_item("mode", health.mode)?;
-            facts.into_any()
-        }
-    };
-    future.call_method1("set_result", (value,)).map(drop)
 }
 
 /// What runs until `close`.
@@ -208,44 +144,26 @@ impl Admitter {
         settings.connect_timeout = Duration::from_millis(connect_timeout_ms);
         settings.response_timeout = Duration::from_millis(response_timeout_ms);
 
-        let (bell, ear) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
-        ear.set_nonblocking(true)?;
         let outbox = Arc::new(Outbox {
             answers: Mutex::default(),
             finished: Mutex::default(),
-            awake: AtomicBool::new(false),
-            bell,
+            bell: Bell::new()?,
         });
         let desk = Arc::new(Desk {
             outbox: Arc::clone(&outbox),
-            ear,
             event_loop: r#loop,
             on_batch,
             futures: Mutex::default(),
             closed: AtomicBool::new(false),
         });
-        let callback = {
+        let clear = {
             let desk = Arc::clone(&desk);
-            PyCFunction::new_closure(
-                py,
-                None,
-                None,
-                move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
-                    desk.clear(args.py())
-                },
-            )?
+            let event_loop = desk.event_loop.bind(py).clone();
+            Arc::clone(&desk)
+                .outbox
+                .bell
+                .watch(&event_loop, move |py| desk.clear(py))?
         };
-        // Through call_soon_threadsafe because the loop may belong to another thread.
-        let event_loop = desk.event_loop.bind(py);
-        event_loop.call_method1(
-            "call_soon_threadsafe",
-            (
-                event_loop.getattr("add_reader")?,
-                desk.ear.as_raw_fd(),
-                &callback,
-            ),
-        )?;
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -263,7 +181,7 @@ impl Admitter {
                 runtime,
             })),
             desk,
-            clear: callback.into_any().unbind(),
+            clear,
             calls: AtomicU64::new(0),
         })
     }
@@ -353,6 +271,117 @@ impl Admitter {
         })
     }
 
+    /// Begins to copy a waitlist.
+    fn begin_waitlist<'py>(
+        &self,
+        py: Python<'py>,
+        list_id: i64,
+        generation: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.call(py, move |client| async move {
+            client
+                .begin_waitlist(list_id, generation)
+                .await
+                .map(Outcome::Done)
+        })
+    }
+
+    /// Copies a part of a waitlist.
+    #[expect(clippy::too_many_arguments, reason = "columns of entries")]
+    fn import_waitlist<'py>(
+        &self,
+        py: Python<'py>,
+        list_id: i64,
+        generation: u64,
+        entries: &[u8],
+        tiers: &[u8],
+        turn: &str,
+        numbers: &[u8],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let entries = waitlist::entries(entries, tiers, turn, numbers)?;
+        self.call(py, move |client| async move {
+            client
+                .import_waitlist(list_id, generation, &entries)
+                .await
+                .map(Outcome::Imported)
+        })
+    }
+
+    /// Shows the copy.
+    fn publish_waitlist<'py>(
+        &self,
+        py: Python<'py>,
+        list_id: i64,
+        generation: u64,
+        count: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.call(py, move |client| async move {
+            client
+                .publish_waitlist(list_id, generation, count)
+                .await
+                .map(Outcome::Imported)
+        })
+    }
+
+    /// Tells who joined.
+    fn join_waitlist<'py>(
+        &self,
+        py: Python<'py>,
+        list_id: i64,
+        entries: &[u8],
+        tiers: &[u8],
+        turn: &str,
+        numbers: &[u8],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let entries = waitlist::entries(entries, tiers, turn, numbers)?;
+        self.call(py, move |client| async move {
+            client
+                .change_waitlist(list_id, &entries, &[])
+                .await
+                .map(Outcome::Done)
+        })
+    }
+
+    /// Tells who left.
+    fn leave_waitlist<'py>(
+        &self,
+        py: Python<'py>,
+        list_id: i64,
+        entries: Vec<i64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.call(py, move |client| async move {
+            client
+                .change_waitlist(list_id, &[], &entries)
+                .await
+                .map(Outcome::Done)
+        })
+    }
+
+    /// Asks where entries stand.
+    fn rank_waitlist<'py>(
+        &self,
+        py: Python<'py>,
+        list_id: i64,
+        entries: Vec<i64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.call(py, move |client| async move {
+            client
+                .rank_waitlist(list_id, &entries)
+                .await
+                .map(Outcome::Ranks)
+        })
+    }
+
+    /// Drops a waitlist.
+    fn forget_waitlist<'py>(&self, py: Python<'py>, list_id: i64) -> PyResult<Bound<'py, PyAny>> {
+        self.call(py, move |client| async move {
+            client
+                .forget_waitlist(list_id)
+                .await
+                .map(|()| Outcome::Nothing)
+        })
+    }
+
     /// Asks who is there.
     fn ping<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.call(py, |client| async move {
@@ -372,15 +401,7 @@ impl Admitter {
             return Ok(());
         }
         event_loop.call_method1("call_soon_threadsafe", (&self.clear,))?;
-        event_loop
-            .call_method1(
-                "call_soon_threadsafe",
-                (
-                    event_loop.getattr("remove_reader")?,
-                    self.desk.ear.as_raw_fd(),
-                ),
-            )
-            .map(drop)
+        self.desk.outbox.bell.unwatch(event_loop)
     }
 }
 

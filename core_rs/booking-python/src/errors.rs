@@ -29,6 +29,12 @@ create_exception!(
     PyValueError,
     "No counter has such a field name."
 );
+create_exception!(
+    humiao._core,
+    EntrantsError,
+    PyValueError,
+    "A list of entrants that cannot be drawn: a ticket is malformed or there twice, or the columns do not agree."
+);
 
 /// The Python exception of a cache error.
 pub fn from_cache(error: &CacheError) -> PyErr {
@@ -38,6 +44,7 @@ pub fn from_cache(error: &CacheError) -> PyErr {
         CacheError::Unavailable(_) => CacheUnavailable::new_err(text),
         CacheError::UnexpectedReply(_) => CacheReplyError::new_err(text),
         CacheError::BadField(_) => CounterFieldError::new_err(text),
+        CacheError::BadStanding(_) => PyValueError::new_err(text),
     }
 }
 
@@ -48,5 +55,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("CacheAddressError", py.get_type::<CacheAddressError>())?;
     module.add("CacheReplyError", py.get_type::<CacheReplyError>())?;
     module.add("CounterFieldError", py.get_type::<CounterFieldError>())?;
+    module.add("EntrantsError", py.get_type::<EntrantsError>())?;
     Ok(())
 }

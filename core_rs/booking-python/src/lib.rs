@@ -1,11 +1,22 @@
 //! `humiao._core`: what Python sees of booking-core and booking-redis. Convert, call, convert back.
 
 mod admitter;
+mod bell;
 mod errors;
+mod gate;
+mod hold_batch;
+mod lottery;
 mod model;
+mod outcome;
 mod session_state;
+mod waitlist;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+
+/// A request allocates some fifty small pieces and frees them at once, on several threads.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The compiled core of Humiao.
 #[pymodule]
@@ -16,7 +27,17 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         booking_redis::Library::production().version(),
     )?;
     module.add_class::<admitter::Admitter>()?;
+    module.add_class::<gate::PyGate>()?;
+    module.add_class::<hold_batch::HoldBatch>()?;
     module.add_class::<model::PyBookingModel>()?;
     module.add_class::<session_state::PySessionState>()?;
+    module.add_function(wrap_pyfunction!(lottery::draw_commitment, module)?)?;
+    module.add_function(wrap_pyfunction!(lottery::draw_seed, module)?)?;
+    module.add_function(wrap_pyfunction!(lottery::draw_keys, module)?)?;
+    module.add_function(wrap_pyfunction!(lottery::draw_order, module)?)?;
+    module.add_function(wrap_pyfunction!(lottery::draw_tickets_digest, module)?)?;
+    module.add_function(wrap_pyfunction!(lottery::draw_result_digest, module)?)?;
+    module.add_function(wrap_pyfunction!(waitlist::waitlist_order, module)?)?;
+    module.add_function(wrap_pyfunction!(waitlist::why_before, module)?)?;
     errors::register(module)
 }

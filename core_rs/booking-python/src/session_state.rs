@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use booking_core::time::Instant;
+use booking_gate::snapshots;
 use booking_redis::call::{QuotaState, SessionState, Status, StockState, WindowState};
 use booking_redis::reply::SessionRead;
 use pyo3::exceptions::PyValueError;
@@ -167,6 +169,12 @@ impl PySessionState {
     #[getter]
     fn live(&self) -> BTreeMap<String, u32> {
         self.live.clone()
+    }
+
+    /// The session as one channel's residents are shown it, as JSON.
+    fn availability(&self, channel: &str, as_of_ms: i64) -> String {
+        let snapshot = snapshots::of_state(&self.state, channel);
+        snapshots::availability(self.state.session_id, &snapshot, Instant(as_of_ms))
     }
 
     fn __repr__(&self) -> String {

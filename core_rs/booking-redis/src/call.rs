@@ -1,8 +1,12 @@
 //! Lays out keys and arguments of every function, as the headers in `lua/functions/` say.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use booking_core::throttle::Pace;
 use redis::Cmd;
 
-use crate::keys::{self, Counter};
+use crate::keys::{self, CallerKind, CallerName, Counter};
 use crate::library::function;
 
 /// One person's wish to try for one dose in one window.
@@ -135,11 +139,17 @@ pub(crate) type Group = (i64, Vec<usize>);
 
 /// Gathers requests by clinic session, in the order of first appearance; inside a session order is kept.
 pub(crate) fn by_session(requests: &[Request]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut places = std::collections::HashMap::new();
-    for (position, request) in requests.iter().enumerate() {
-        let place = *places.entry(request.session_id).or_insert_with(|| {
-            groups.push((request.session_id, Vec::new()));
+    gathered(requests, |request| request.session_id)
+}
+
+/// Positions by what they share, in the order of first appearance.
+fn gathered<T, K: Copy + Eq + Hash>(items: &[T], key: impl Fn(&T) -> K) -> Vec<(K, Vec<usize>)> {
+    let mut groups: Vec<(K, Vec<usize>)> = Vec::new();
+    let mut places = HashMap::new();
+    for (position, item) in items.iter().enumerate() {
+        let key = key(item);
+        let place = *places.entry(key).or_insert_with(|| {
+            groups.push((key, Vec::new()));
             groups.len() - 1
         });
         groups[place].1.push(position);
@@ -276,6 +286,61 @@ pub fn read(session_id: i64) -> Cmd {
         [session_id].into_iter(),
     );
     cmd
+}
+
+/// A caller whom a gate let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetThrough {
+    /// What it is.
+    pub kind: CallerKind,
+    /// Its name.
+    pub name: CallerName,
+    /// So many requests.
+    pub requests: u32,
+}
+
+/// Bucket of a kind, and positions of its callers.
+pub(crate) type Bucket = ((CallerKind, u8), Vec<usize>);
+
+/// Gathers callers by bucket, in the order of first appearance; inside a bucket order is kept.
+pub(crate) fn by_bucket(callers: &[LetThrough]) -> Vec<Bucket> {
+    gathered(callers, |caller| (caller.kind, keys::bucket(&caller.name)))
+}
+
+/// `throttle_many` for the given buckets (intervals and bounds in microseconds, below 2^52); answers come in the order of
+/// the buckets' positions.
+pub(crate) fn throttle_buckets(
+    callers: &[LetThrough],
+    buckets: &[Bucket],
+    pace: impl Fn(CallerKind) -> Pace,
+) -> Cmd {
+    let count: usize = buckets.iter().map(|(_, positions)| positions.len()).sum();
+    let mut cmd = Cmd::with_capacity(
+        3 + buckets.len() * 4 + count * 2,
+        64 + buckets.len() * 64 + count * 20,
+    );
+    cmd.arg("FCALL")
+        .arg(function::THROTTLE_MANY)
+        .arg(buckets.len());
+    for ((kind, bucket), _) in buckets {
+        cmd.arg(keys::callers(*kind, *bucket));
+    }
+    for ((kind, _), positions) in buckets {
+        let pace = pace(*kind);
+        cmd.arg(pace.interval.get())
+            .arg(pace.ahead_max)
+            .arg(positions.len());
+        for position in positions {
+            let caller = &callers[*position];
+            cmd.arg(caller.name.as_slice()).arg(caller.requests);
+        }
+    }
+    cmd
+}
+
+/// `throttle_many`; answers come in the order of the callers gathered by bucket.
+pub fn throttle_many(callers: &[LetThrough], pace: impl Fn(CallerKind) -> Pace) -> Cmd {
+    throttle_buckets(callers, &by_bucket(callers), pace)
 }
 
 /// `forget`: clinic sessions that have ended.

@@ -5,16 +5,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use booking_core::throttle::Pace;
 use redis::cluster_routing::Slot;
 use redis::{Cmd, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::call::{self, Group, Request, SessionState, Settlement};
+use crate::call::{self, Bucket, Group, LetThrough, Request, SessionState, Settlement};
 use crate::endpoint::Endpoint;
 use crate::error::CacheError;
-use crate::keys;
+use crate::keys::{self, CallerKind};
 use crate::library::{LIBRARY_NAME, Library};
 use crate::link::{Link, LinkSettings};
 use crate::reply::{self, SessionRead, Verdict};
@@ -227,6 +228,39 @@ impl Client {
             .map(drop)
     }
 
+    /// Tells whom a gate let through, in one call (in a Cluster one per slot). Answers for each caller, in order, how far all
+    /// gates together put it ahead of now (microseconds); none where nobody answered. Then its requests may be counted or not.
+    pub async fn throttle(
+        &self,
+        callers: &[LetThrough],
+        pace: impl Fn(CallerKind) -> Pace,
+    ) -> Vec<Option<u64>> {
+        let buckets = call::by_bucket(callers);
+        let calls: Vec<Vec<Bucket>> = match self.link.endpoint() {
+            Endpoint::Cluster { .. } => by_slot(&buckets, |((kind, bucket), _)| {
+                keys::callers(*kind, *bucket)
+            }),
+            _ => vec![buckets],
+        };
+        let cmds = calls
+            .iter()
+            .map(|buckets| call::throttle_buckets(callers, buckets, &pace))
+            .collect();
+        let mut aheads = vec![None; callers.len()];
+        for (buckets, answer) in calls
+            .iter()
+            .zip(one_or_many(&self.link, &self.runtime, cmds).await)
+        {
+            let positions = positions(buckets);
+            if let Ok(told) = answer.and_then(|value| reply::aheads(&value, positions.len())) {
+                for (position, ahead) in positions.into_iter().zip(told) {
+                    aheads[position] = Some(ahead);
+                }
+            }
+        }
+        aheads
+    }
+
     /// Asks a server who it is, and for the library's version.
     ///
     /// # Errors
@@ -257,7 +291,7 @@ impl Client {
     /// Cuts work into calls: of bounded size, and in a Cluster each within one slot.
     fn parts<T: Clone>(&self, items: &[T], session_id: impl Fn(&T) -> i64) -> Vec<Vec<T>> {
         let groups = match self.link.endpoint() {
-            Endpoint::Cluster { .. } => by_slot(items, session_id),
+            Endpoint::Cluster { .. } => by_slot(items, |item| keys::state(session_id(item))),
             _ => vec![items.to_vec()],
         };
         groups
@@ -269,10 +303,19 @@ impl Client {
 
     /// Sends many commands, a bounded number at once, and returns their answers in order.
     async fn all(&self, cmds: Vec<Cmd>) -> Result<Vec<Value>, CacheError> {
+        self.in_waves(cmds, CALLS_UNDER_WAY).await
+    }
+
+    /// The same with `at_once_max` commands under way: few where each is long, for a command waits for those before it.
+    pub(crate) async fn in_waves(
+        &self,
+        cmds: Vec<Cmd>,
+        at_once_max: usize,
+    ) -> Result<Vec<Value>, CacheError> {
         let mut values = Vec::with_capacity(cmds.len());
         let mut cmds = cmds.into_iter();
         loop {
-            let wave: Vec<Cmd> = cmds.by_ref().take(CALLS_UNDER_WAY).collect();
+            let wave: Vec<Cmd> = cmds.by_ref().take(at_once_max).collect();
             if wave.is_empty() {
                 return Ok(values);
             }
@@ -342,20 +385,18 @@ impl Carrier {
         let groups = call::by_session(requests);
         let mut verdicts = vec![Verdict::Unavailable; requests.len()];
         let calls: Vec<Vec<Group>> = match self.link.endpoint() {
-            Endpoint::Cluster { .. } => by_slot(&groups, |(session_id, _)| *session_id),
+            Endpoint::Cluster { .. } => {
+                by_slot(&groups, |(session_id, _)| keys::state(*session_id))
+            }
             _ => vec![groups],
         };
-        let cmd = |groups: &Vec<Group>| call::admit_groups(requests, groups, self.permit_ttl_ms);
-        let answers = match calls.as_slice() {
-            [only] => vec![self.link.call(&cmd(only)).await],
-            many => at_once(&self.link, &self.runtime, many.iter().map(cmd).collect()).await,
-        };
+        let cmds = calls
+            .iter()
+            .map(|groups| call::admit_groups(requests, groups, self.permit_ttl_ms))
+            .collect();
+        let answers = one_or_many(&self.link, &self.runtime, cmds).await;
         for (groups, answer) in calls.iter().zip(answers) {
-            let positions: Vec<usize> = groups
-                .iter()
-                .flat_map(|(_, positions)| positions)
-                .copied()
-                .collect();
+            let positions = positions(groups);
             // An answer that cannot be understood is no answer: the ledger's slow road stays open.
             if let Ok(decided) = answer.and_then(|value| reply::verdicts(&value, positions.len())) {
                 for (position, verdict) in positions.into_iter().zip(decided) {
@@ -364,6 +405,24 @@ impl Carrier {
             }
         }
         verdicts
+    }
+}
+
+/// Positions in the order in which a call names them.
+fn positions<K>(groups: &[(K, Vec<usize>)]) -> Vec<usize> {
+    let positions = groups.iter().flat_map(|(_, positions)| positions);
+    positions.copied().collect()
+}
+
+/// Sends commands together; a lone one needs no task.
+async fn one_or_many(
+    link: &Link,
+    runtime: &Handle,
+    cmds: Vec<Cmd>,
+) -> Vec<Result<Value, CacheError>> {
+    match cmds.as_slice() {
+        [only] => vec![link.call(only).await],
+        _ => at_once(link, runtime, cmds).await,
     }
 }
 
@@ -394,17 +453,15 @@ async fn is_closed(closed: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Groups items by the Cluster slot of their session, keeping order inside a group.
-fn by_slot<T: Clone>(items: &[T], session_id: impl Fn(&T) -> i64) -> Vec<Vec<T>> {
+/// Groups items by the Cluster slot of their key, keeping order inside a group.
+fn by_slot<T: Clone>(items: &[T], key: impl Fn(&T) -> String) -> Vec<Vec<T>> {
     let mut groups: Vec<Vec<T>> = Vec::new();
     let mut places = HashMap::new();
     for item in items {
-        let place = *places
-            .entry(Slot::for_key(keys::state(session_id(item))))
-            .or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            });
+        let place = *places.entry(Slot::for_key(key(item))).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
         groups[place].push(item.clone());
     }
     groups

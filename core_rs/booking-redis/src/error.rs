@@ -17,6 +17,9 @@ pub enum CacheError {
     /// A field name that no counter can have.
     #[error("not a counter field: {0}")]
     BadField(String),
+    /// A place on a waitlist that cannot be scored.
+    #[error("not a place on a waitlist: {0}")]
+    BadStanding(String),
 }
 
 impl From<redis::RedisError> for CacheError {

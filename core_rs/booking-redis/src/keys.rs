@@ -5,6 +5,14 @@
 //!   every live permit `p:<permit>` with the names of the three counters that it occupies. The permit lives in the same
 //!   hash as the counters so that one HMGET brings everything that a decision needs, duplicates included.
 //! * `hm:{<session>}:permits`, a ZSET: the same `p:<permit>` scored by its expiry in milliseconds, for the sweep.
+//!
+//! Per kind of caller and bucket, so that a cluster spreads callers:
+//! * `hm:{limit:<kind>:<bucket>}:callers`, a ZSET: callers by opaque name, scored by their instant in microseconds.
+//!
+//! Per waitlist, under one hash tag:
+//! * `hm:{l<list>}:list`, a HASH: `gen` of the copy that is shown; `next_gen` and `taken` of an import under way.
+//! * `hm:{l<list>}:ranks` and `hm:{l<list>}:next`, ZSETs: entries by score (booking-core, `waitlist.rs`), shown and coming.
+//! * `hm:{l<list>}:left`, a SET: entries that have left, so that nothing late brings them back.
 
 use crate::error::CacheError;
 
@@ -26,6 +34,11 @@ pub fn permits(session_id: i64) -> String {
     format!("hm:{{{session_id}}}:permits")
 }
 
+/// The keys of a waitlist, as its functions take them: list, ranks, next, left.
+pub fn waitlist(list_id: i64) -> [String; 4] {
+    ["list", "ranks", "next", "left"].map(|part| format!("hm:{{l{list_id}}}:{part}"))
+}
+
 /// Field of a permit, in the state hash and in the permit set.
 pub fn permit(id: &str) -> String {
     format!("p:{id}")
@@ -34,6 +47,38 @@ pub fn permit(id: &str) -> String {
 /// Permit id of a permit field, if it is one.
 pub fn permit_id(field: &str) -> Option<&str> {
     field.strip_prefix("p:")
+}
+
+/// Whose pace is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CallerKind {
+    /// An account.
+    Account,
+    /// A login session, that is a device.
+    Device,
+    /// An address, or a /64.
+    Address,
+}
+
+/// Name of a caller: opaque, and evenly spread in its last byte.
+pub type CallerName = [u8; 16];
+
+/// Buckets of each kind of caller.
+const BUCKETS: u8 = 16;
+
+/// The bucket of a caller.
+pub const fn bucket(name: &CallerName) -> u8 {
+    name[15] % BUCKETS
+}
+
+/// Key of a bucket's callers.
+pub fn callers(kind: CallerKind, bucket: u8) -> String {
+    let kind = match kind {
+        CallerKind::Account => "account",
+        CallerKind::Device => "device",
+        CallerKind::Address => "address",
+    };
+    format!("hm:{{limit:{kind}:{bucket}}}:callers")
 }
 
 /// A counter of a clinic session's state.
@@ -117,7 +162,7 @@ pub fn stock(stock_id: i64) -> String {
 mod tests {
     use redis::cluster_routing::Slot;
 
-    use super::{Counter, permit, permit_id, permits, state};
+    use super::{Counter, permit, permit_id, permits, state, waitlist};
 
     #[test]
     fn a_counter_is_read_as_it_is_spelled() {
@@ -141,6 +186,18 @@ mod tests {
                 Slot::for_key(state(session_id)),
                 Slot::for_key(permits(session_id))
             );
+        }
+    }
+
+    #[test]
+    fn all_keys_of_a_waitlist_share_a_slot_and_none_is_a_sessions() {
+        for list_id in [1, 77, i64::MAX] {
+            let keys = waitlist(list_id);
+            assert!(
+                keys.iter()
+                    .all(|key| Slot::for_key(key) == Slot::for_key(&keys[0]))
+            );
+            assert!(!keys.contains(&state(list_id)) && !keys.contains(&permits(list_id)));
         }
     }
 

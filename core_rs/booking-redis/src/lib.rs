@@ -6,6 +6,7 @@
 //!   the only one that takes answers apart.
 //! * [`client::Client`] never blocks a caller and never waits without a bound: when the server is away, requests are
 //!   answered [`reply::Verdict::Unavailable`].
+//! * [`waitlist`]: ranks of those who wait, copied from the ledger; they inform and decide nothing.
 //! * No personal data: people appear only inside opaque permit ids.
 
 pub mod call;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod library;
 mod link;
 pub mod reply;
+pub mod waitlist;
 
 pub use client::{Answer, Client, ClientSettings};
 pub use error::CacheError;

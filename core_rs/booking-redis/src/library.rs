@@ -18,6 +18,20 @@ pub mod function {
     pub const READ: &str = "humiao_read";
     /// An ended clinic session needs no cache.
     pub const FORGET: &str = "humiao_forget";
+    /// Gates tell whom they let through; how far ahead is each caller?
+    pub const THROTTLE_MANY: &str = "humiao_throttle_many";
+    /// A waitlist is about to be copied.
+    pub const LIST_BEGIN: &str = "humiao_list_begin";
+    /// A part of a waitlist.
+    pub const LIST_IMPORT: &str = "humiao_list_import";
+    /// A waitlist has been copied.
+    pub const LIST_PUBLISH: &str = "humiao_list_publish";
+    /// Entries have joined a waitlist, or left it.
+    pub const LIST_CHANGE: &str = "humiao_list_change";
+    /// How many wait before these entries?
+    pub const LIST_RANK: &str = "humiao_list_rank";
+    /// A waitlist that is over needs no cache.
+    pub const LIST_FORGET: &str = "humiao_list_forget";
     /// Which library is loaded here?
     pub const VERSION: &str = "humiao_version";
 }
@@ -26,7 +40,7 @@ pub mod function {
 const SERVER_CLOCK: &str = include_str!("../lua/shared/now.lua");
 
 /// Helpers in the order in which they build upon each other.
-const SHARED: [&str; 7] = [
+const SHARED: [&str; 8] = [
     include_str!("../lua/shared/in_slices.lua"),
     include_str!("../lua/shared/field_values.lua"),
     include_str!("../lua/shared/counter.lua"),
@@ -34,15 +48,23 @@ const SHARED: [&str; 7] = [
     include_str!("../lua/shared/lower_live.lua"),
     include_str!("../lua/shared/sweep.lua"),
     include_str!("../lua/shared/decide.lua"),
+    include_str!("../lua/shared/join_where_not_left.lua"),
 ];
 
-const FUNCTIONS: [&str; 7] = [
+const FUNCTIONS: [&str; 14] = [
     include_str!("../lua/functions/admit_many.lua"),
     include_str!("../lua/functions/settle_many.lua"),
     include_str!("../lua/functions/release_many.lua"),
     include_str!("../lua/functions/load.lua"),
     include_str!("../lua/functions/read.lua"),
     include_str!("../lua/functions/forget.lua"),
+    include_str!("../lua/functions/throttle_many.lua"),
+    include_str!("../lua/functions/list_begin.lua"),
+    include_str!("../lua/functions/list_import.lua"),
+    include_str!("../lua/functions/list_publish.lua"),
+    include_str!("../lua/functions/list_change.lua"),
+    include_str!("../lua/functions/list_rank.lua"),
+    include_str!("../lua/functions/list_forget.lua"),
     include_str!("../lua/functions/version.lua"),
 ];
 
@@ -103,6 +125,13 @@ mod tests {
             function::LOAD,
             function::READ,
             function::FORGET,
+            function::THROTTLE_MANY,
+            function::LIST_BEGIN,
+            function::LIST_IMPORT,
+            function::LIST_PUBLISH,
+            function::LIST_CHANGE,
+            function::LIST_RANK,
+            function::LIST_FORGET,
             function::VERSION,
         ];
         for name in names {

@@ -121,6 +121,17 @@ pub fn rebuilds(value: &Value, count: usize) -> Result<Vec<bool>, CacheError> {
         .collect()
 }
 
+/// Answers of `throttle_many`: how far each caller's instant lies ahead (microseconds).
+///
+/// # Errors
+/// [`CacheError::UnexpectedReply`] when there are not `count` distances.
+pub fn aheads(value: &Value, count: usize) -> Result<Vec<u64>, CacheError> {
+    Vec::<u64>::from_redis_value_ref(value)
+        .ok()
+        .filter(|aheads| aheads.len() == count)
+        .ok_or_else(|| unexpected(value))
+}
+
 /// Answer of `load`: false when the stored generation was not older.
 ///
 /// # Errors
@@ -233,6 +244,6 @@ fn strings(value: &Value) -> Result<Vec<String>, CacheError> {
     Vec::<String>::from_redis_value_ref(value).map_err(|_| unexpected(value))
 }
 
-fn unexpected(value: &Value) -> CacheError {
+pub(crate) fn unexpected(value: &Value) -> CacheError {
     CacheError::UnexpectedReply(format!("{value:?}").chars().take(200).collect())
 }

@@ -12,13 +12,15 @@ mod inbox;
 mod support;
 
 use std::fs;
+use std::num::NonZeroU64;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use booking_core::outcome::Refusal;
+use booking_core::throttle::Pace;
 use booking_redis::ClientSettings;
-use booking_redis::call::{CounterNews, Settlement};
-use booking_redis::keys::Counter;
+use booking_redis::call::{CounterNews, LetThrough, Settlement};
+use booking_redis::keys::{CallerKind, Counter};
 use booking_redis::reply::Verdict;
 use inbox::Inbox;
 use support::{Server, request, session};
@@ -134,6 +136,28 @@ fn in_a_cluster_one_batch_reaches_every_master() {
             assert!(read.permits.is_empty() && read.state.windows[0].free == 0);
         }
     });
+
+    // Callers are spread over the masters, and one report asks all of them.
+    let callers: Vec<LetThrough> = (0..60_u128)
+        .map(|number| LetThrough {
+            kind: CallerKind::Account,
+            name: number.to_be_bytes(),
+            requests: 2,
+        })
+        .collect();
+    let pace = Pace {
+        interval: NonZeroU64::new(100_000_000).unwrap(),
+        ahead_max: 1_000_000_000,
+    };
+    let aheads = runtime.block_on(client.throttle(&callers, |_| pace));
+    assert_eq!(aheads, [Some(200_000_000); 60]);
+    for node in &nodes {
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg("hm:{limit:*")
+            .query(&mut node.connection())
+            .unwrap();
+        assert!(!keys.is_empty(), "a master without callers");
+    }
 
     // One master comes back empty: its sessions ask for a rebuild, the others never notice.
     nodes[2].restart();

@@ -1,0 +1,98 @@
+//! Which way does a request go? Hot routes are known by method and path alone; whatever else is passed on.
+//!
+//! A path is read as the application reads it, percent-decoded once, so that no spelling of a hot route goes round the gate.
+//! The query is no part of it: these routes have no parameters there, and unknown ones are ignored.
+
+use std::borrow::Cow;
+
+use hyper::Method;
+use percent_encoding::percent_decode_str;
+use uuid::Uuid;
+
+use crate::token::parse_uuid;
+
+/// Where a request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// 占号.
+    Hold,
+    /// What became of a hold.
+    HoldStatus(Uuid),
+    /// Windows of a clinic session and what is free.
+    Availability(i64),
+    /// Is this process alive?
+    Alive,
+    /// Not shown outside.
+    Hidden,
+    /// Nothing is there, nor can be.
+    Nowhere,
+    /// The application's.
+    Passed,
+}
+
+impl Route {
+    /// A short word for metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::HoldStatus(_) => "hold_status",
+            Self::Availability(_) => "availability",
+            Self::Alive => "alive",
+            Self::Hidden => "hidden",
+            Self::Nowhere => "nowhere",
+            Self::Passed => "passed",
+        }
+    }
+}
+
+/// The route of a method and path (without the query).
+pub fn route_of(method: &Method, path: &str) -> Route {
+    const HOLDS: &str = "/api/v1/resident/holds";
+    const SESSIONS: &str = "/api/v1/public/sessions/";
+    let Ok(path) = decoded(path) else {
+        return Route::Passed;
+    };
+    let path = path.as_ref();
+    if let Some(rest) = path.strip_prefix(HOLDS) {
+        if rest.is_empty() && *method == Method::POST {
+            return Route::Hold;
+        }
+        let id = rest
+            .strip_prefix('/')
+            .and_then(|rest| rest.strip_suffix("/status"));
+        if let Some(id) = id.and_then(|id| parse_uuid(id.as_bytes()))
+            && *method == Method::GET
+        {
+            return Route::HoldStatus(id);
+        }
+        return Route::Passed;
+    }
+    if let Some(rest) = path.strip_prefix(SESSIONS) {
+        let id = rest
+            .strip_suffix("/availability")
+            .filter(|id| *method == Method::GET && !id.contains('/'));
+        // An id has one spelling; whatever else stands there is nobody's.
+        return id.map_or(Route::Passed, |id| {
+            canonical(id).map_or(Route::Nowhere, Route::Availability)
+        });
+    }
+    match path {
+        "/healthz" => Route::Alive,
+        "/metrics" => Route::Hidden,
+        _ => Route::Passed,
+    }
+}
+
+fn decoded(path: &str) -> Result<Cow<'_, str>, std::str::Utf8Error> {
+    if path.contains('%') {
+        percent_decode_str(path).decode_utf8()
+    } else {
+        Ok(Cow::Borrowed(path))
+    }
+}
+
+/// An id as it is written: digits, the first no zero, within 63 bits.
+fn canonical(text: &str) -> Option<i64> {
+    let digits = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}

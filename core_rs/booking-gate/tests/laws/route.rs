@@ -1,0 +1,156 @@
+//! Which way does a request go?
+
+use booking_gate::route::{Route, route_of};
+use hyper::Method;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+const ID: &str = "00000000-0000-4000-8000-00000000abcd";
+
+fn methods() -> Vec<Method> {
+    vec![
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+        "get".parse().unwrap(),
+        "BREW".parse().unwrap(),
+    ]
+}
+
+#[test]
+fn hot_routes_are_known_by_method_and_path_alone() {
+    let id: Uuid = ID.parse().unwrap();
+    let status = format!("/api/v1/resident/holds/{ID}/status");
+    let rows: [(Method, &str, Route); 5] = [
+        (Method::POST, "/api/v1/resident/holds", Route::Hold),
+        (Method::GET, &status, Route::HoldStatus(id)),
+        (
+            Method::GET,
+            "/api/v1/public/sessions/42/availability",
+            Route::Availability(42),
+        ),
+        (
+            Method::GET,
+            "/api/v1/public/sessions/999999999999999999/availability",
+            Route::Availability(999_999_999_999_999_999),
+        ),
+        (Method::GET, "/healthz", Route::Alive),
+    ];
+    for (method, path, route) in rows {
+        assert_eq!(route_of(&method, path), route, "{method} {path}");
+        for other in methods()
+            .into_iter()
+            .filter(|other| *other != method && path != "/healthz")
+        {
+            assert_eq!(route_of(&other, path), Route::Passed, "{other} {path}");
+        }
+    }
+    for method in methods() {
+        assert_eq!(route_of(&method, "/metrics"), Route::Hidden);
+    }
+}
+
+#[test]
+fn what_only_looks_like_one_is_the_applications() {
+    let short = &ID[..35];
+    let paths = [
+        "/",
+        "",
+        "*",
+        "/api/v1/resident/holds/",
+        "/api/v1/resident/holdsx",
+        "/api/v1/resident/holds/x",
+        "//api/v1/resident/holds",
+        "/api/v1/resident//holds",
+        "/api/v1/Resident/holds",
+        "/api/v1/resident/./holds",
+        "/api/v1/resident/holds;x",
+        "/healthz/",
+        "/metrics/",
+        "/metricsx",
+        "/api/v1/public/sessions/1/2/availability",
+        "/api/v1/public/sessions/1/availability/",
+        "/api/v1/public/sessions/1",
+        "/api/v1/public/sessions/availability",
+        "/api/v1/resident/hold%ff",
+        "/api/v1/resident/holds%2573",
+    ];
+    let ids = [
+        short,
+        "x",
+        "",
+        &ID.replace('-', ""),
+        &format!("{ID}/{ID}"),
+        &format!("{{{ID}}}"),
+    ]
+    .map(|id| format!("/api/v1/resident/holds/{id}/status"));
+    for path in paths.into_iter().chain(ids.iter().map(String::as_str)) {
+        for method in methods() {
+            assert_eq!(route_of(&method, path), Route::Passed, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn a_path_is_read_decoded_once() {
+    let rows = [
+        (Method::POST, "/api/v1/resident/hold%73", Route::Hold),
+        (Method::GET, "/%6detrics", Route::Hidden),
+        (
+            Method::GET,
+            "/api/v1/public/sessions/4%32/availability",
+            Route::Availability(42),
+        ),
+    ];
+    for (method, path, route) in rows {
+        assert_eq!(route_of(&method, path), route, "{method} {path}");
+    }
+}
+
+#[test]
+fn an_id_has_one_spelling_and_others_are_nobodys() {
+    for id in [
+        "0",
+        "-1",
+        "+1",
+        "007",
+        "1.0",
+        "",
+        "x",
+        "\u{0661}",
+        "9223372036854775808",
+    ] {
+        let path = format!("/api/v1/public/sessions/{id}/availability");
+        assert_eq!(route_of(&Method::GET, &path), Route::Nowhere, "{path}");
+        assert_eq!(route_of(&Method::POST, &path), Route::Passed, "{path}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_id_is_told_as_it_was_written(id in any::<u128>(), session_id in 1_i64..1_000_000_000_000_000_000) {
+        let id = Uuid::from_u128(id);
+        prop_assert_eq!(route_of(&Method::GET, &format!("/api/v1/resident/holds/{id}/status")), Route::HoldStatus(id));
+        let path = format!("/api/v1/public/sessions/{session_id}/availability");
+        prop_assert_eq!(route_of(&Method::GET, &path), Route::Availability(session_id));
+    }
+
+    #[test]
+    fn other_paths_are_passed_on(
+        path in "(/(api|v1|resident|holds|status|public|sessions|availability|healthz|metrics|[0-9]{1,3})){1,8}/?"
+    ) {
+        let exact = path == "/healthz" || path == "/metrics" || path == "/api/v1/resident/holds"
+            || (path.starts_with("/api/v1/public/sessions/") && path.ends_with("/availability"));
+        if !exact {
+            for method in methods() {
+                prop_assert_eq!(route_of(&method, &path), Route::Passed);
+            }
+        }
+    }
+}
