@@ -38,7 +38,7 @@ WITH request AS MATERIALIZED (
     RETURNING c.claim_id
 ), answers AS MATERIALIZED (
     SELECT j.n, j.actor, j.key, j.body_hash,
-           jsonb_build_object('reservation_id', j.claim_id, 'state', 'confirmed', 'person_id', j.person_id,
+           json_build_object('reservation_id', j.claim_id, 'state', 'confirmed', 'person_id', j.person_id,
                               'window_id', j.window_id, 'stock_id', j.stock_id) AS answer
     FROM judged j LEFT JOIN changed USING (claim_id)
     WHERE j.verdict = 'confirmed' OR (j.verdict IS NULL AND changed.claim_id IS NOT NULL)

@@ -43,7 +43,7 @@ WITH request AS MATERIALIZED (
     RETURNING c.claim_id
 ), answers AS MATERIALIZED (
     SELECT j.n, j.actor, j.key, j.body_hash, j.operation, j.target,
-           jsonb_build_object('claim_id', j.claim_id, 'state', j.target) AS answer
+           json_build_object('claim_id', j.claim_id, 'state', j.target) AS answer
     FROM judged j LEFT JOIN changed USING (claim_id)
     WHERE j.verdict = j.target OR (j.verdict IS NULL AND changed.claim_id IS NOT NULL)
 ), remembered AS (

@@ -43,7 +43,7 @@ WITH judged AS MATERIALIZED (
     FROM judged j WHERE c.claim_id = j.claim_id AND j.verdict IS NULL
     RETURNING c.claim_id, c.person_id
 ), answers AS MATERIALIZED (
-    SELECT jsonb_build_object('reservation_id', claim_id, 'state', 'confirmed', 'person_id', person_id,
+    SELECT json_build_object('reservation_id', claim_id, 'state', 'confirmed', 'person_id', person_id,
                               'window_id', $2::bigint, 'stock_id', $4::bigint) AS answer
     FROM changed
 ), remembered AS (

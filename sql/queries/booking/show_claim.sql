@@ -2,7 +2,8 @@
 SELECT c.claim_id, c.hold_token, c.state::text AS state, c.held_at, c.held_until, c.confirmed_at, c.stock_id, c.window_id,
        p.person_id, p.name_sealed, w.session_id, w.starts_at, w.ends_at, now() AS now,
        k.clinic_id, k.name AS clinic_name, k.address AS clinic_address, k.phone AS clinic_phone,
-       v.vaccine_code, v.name_zh AS vaccine_name, d.product_id, d.name AS product_name, d.price_fen
+       v.vaccine_code, v.name_zh AS vaccine_name, d.product_id, d.name AS product_name, d.price_fen,
+       ARRAY(SELECT e.series FROM vaccine_series e WHERE e.vaccine_code = v.vaccine_code) AS series
 FROM guardianships g
      JOIN claims c ON c.person_id = g.person_id
      JOIN persons p ON p.person_id = c.person_id

@@ -1,4 +1,5 @@
--- A hidden clinic with one session of one window, for a rehearsal.  $1 places integer  $2 starts_at timestamptz  $3 label text
+-- A hidden clinic with one session of one window, for a rehearsal. Its vaccine is IIV4, which every adult may book.
+-- $1 places integer  $2 starts_at timestamptz  $3 label text
 WITH clinic AS (
     INSERT INTO clinics (clinic_id, clinic_code, district_code, name, pinyin, pinyin_initials, address, phone, latitude,
                          longitude, opening_hours, kinds, hidden, origin)
@@ -20,4 +21,4 @@ WITH clinic AS (
     SELECT session_id, (SELECT min(product_id) FROM products WHERE vaccine_code = 'IIV4'), $1, 1 FROM session
     RETURNING stock_id
 )
-SELECT session_id, window_id, (SELECT stock_id FROM stock) AS stock_id FROM made
+SELECT session_id, window_id, (SELECT stock_id FROM stock) AS stock_id, 'IIV4' AS vaccine_code FROM made
