@@ -6,12 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 STAMP := $(PYTHON) tools/stamp.py
-RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml core_rs/booking-core core_rs/booking-redis core_rs/booking-python
+RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml core_rs/booking-core core_rs/booking-redis core_rs/booking-gate \
+	core_rs/booking-python
 WEB_PACKAGES := web/package.json web/package-lock.json web/h5/package.json web/shared/package.json web/.npmrc
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run build venv core web-packages web lint format openapi browser test test-fast bench loadtest lock clean
+.PHONY: help run build venv core web-packages web lint format openapi browser test test-fast fuzz bench loaders loadtest soak lock clean
 
 help: ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,15 +66,32 @@ test-fast: build ## Rust and Python tests without browser and slow ones
 	cargo test --workspace --locked --quiet
 	$(BIN)/pytest -q --ignore tests/e2e -m 'not slow'
 
-bench: build ## measure against peers; writes bench/results
-	HUMIAO_BENCH_RECORD=1 $(BIN)/pytest -q bench
-	$(PY) -m bench.report
+fuzz: ## odd bytes for the gate, a million for each reader (HUMIAO_FUZZ_INPUTS, HUMIAO_FUZZ_SEED)
+	HUMIAO_FUZZ_INPUTS=$${HUMIAO_FUZZ_INPUTS:-1000000} \
+		cargo test --profile fuzz -p booking-gate --test fuzz --locked -- --nocapture
+
+bench: build loaders ## measure against peers; writes bench/results and docs/performance
+	@# What was measured is rendered whether it is what was promised or not.
+	HUMIAO_BENCH_RECORD=1 $(BIN)/pytest -q bench; kept=$$?; \
+	$(PY) -m bench.report && $(PY) -m bench.rush.report && exit $$kept
+	$(PY) -m bench.rush.instructions
+	cargo bench --locked --quiet -p booking-core -p booking-gate
+
+loaders:
+	@tools/loaders
 
 loadtest: build ## load a running city with journeys, then audit it
 	PYTHONPATH=. $(BIN)/locust -f loadtest/locustfile.py --headless --only-summary -u 200 -r 100 -t 30s
 
-openapi: core web-packages ## write the API's description and the types of the pages anew
+SOAK_MINUTES ?= 10
+SOAK_SEED ?= 1
+
+soak: build ## kill gate, API, Valkey and PostgreSQL at random under load for SOAK_MINUTES, then audit (SOAK_SEED)
+	$(PY) -m tests.faults.soak --minutes $(SOAK_MINUTES) --seed $(SOAK_SEED)
+
+openapi: core web-packages ## write the API's description, problem steps and the types of the pages anew
 	$(BIN)/humiao openapi > web/shared/api/openapi.json
+	$(BIN)/humiao problems > web/shared/api/problems.json
 	tools/npm run generate --silent
 
 lock: venv ## write the hashed requirements anew from pyproject.toml

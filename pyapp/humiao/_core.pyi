@@ -5,7 +5,7 @@ Refusals are values; exceptions are for what should not happen. Instants are mil
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 __all__ = [
     "FUNCTION_LIBRARY_VERSION",
@@ -15,8 +15,19 @@ __all__ = [
     "CacheReplyError",
     "CacheUnavailable",
     "CounterFieldError",
+    "EntrantsError",
+    "Gate",
+    "HoldBatch",
     "SessionState",
     "__version__",
+    "draw_commitment",
+    "draw_keys",
+    "draw_order",
+    "draw_result_digest",
+    "draw_seed",
+    "draw_tickets_digest",
+    "waitlist_order",
+    "why_before",
 ]
 
 __version__: str
@@ -24,6 +35,8 @@ FUNCTION_LIBRARY_VERSION: str
 
 _AdmitResult: TypeAlias = tuple[int, str, int | None]
 _Intent: TypeAlias = tuple[str, str, int]
+_Standing: TypeAlias = tuple[int, Literal["drawn", "arrived"], int]
+_Ranked: TypeAlias = tuple[int, int, _Standing, int | None, int | None]
 _Settlement: TypeAlias = tuple[int, Sequence[str], Sequence[tuple[str, int, int]]]
 
 class CacheUnavailable(ConnectionError):
@@ -37,6 +50,51 @@ class CacheReplyError(RuntimeError):
 
 class CounterFieldError(ValueError):
     """No counter has such a field name."""
+
+class EntrantsError(ValueError):
+    """A list of entrants that cannot be drawn: a ticket is malformed or there twice, or the columns do not agree."""
+
+def draw_commitment(campaign: str, closes_at: str, entropy_rule: str, secret: bytes) -> bytes:
+    """What is published before registration closes (32 bytes). Raises ValueError unless `secret` has 32 bytes."""
+
+def draw_seed(secret: bytes, entropy: str, campaign: str) -> bytes:
+    """The seed of the order (32 bytes). Raises ValueError unless `secret` has 32 bytes."""
+
+def draw_keys(seed: bytes, tiers: bytes, tickets: bytes) -> bytes:
+    """Keys of 32 bytes each, in the order of the list.
+
+    Here and below a list is two columns: a byte of tier for each entrant, and the tickets, one a line. Raises
+    EntrantsError naming a ticket that cannot take part, ValueError for a digest of another length.
+    """
+
+def draw_order(seed: bytes, tiers: bytes, tickets: bytes) -> bytes:
+    """Places in the list (from 0; array("I")), first first: by tier, then key, then ticket."""
+
+def draw_tickets_digest(campaign: str, tiers: bytes, tickets: bytes) -> bytes:
+    """Digest of the sealed list (32 bytes), the same however it is sorted."""
+
+def draw_result_digest(
+    campaign: str,
+    commitment: bytes,
+    tickets_digest: bytes,
+    entropy: str,
+    seed: bytes,
+    tiers: bytes,
+    tickets: bytes,
+) -> bytes:
+    """Digest of a result (32 bytes) whose list is given in the order that was drawn."""
+
+def waitlist_order(tiers: bytes, sequences: bytes) -> bytes:
+    """Places in the columns (from 0; array("I")), first first: by tier (a byte), then arrival (array("Q")).
+
+    Raises ValueError for columns of different lengths.
+    """
+
+def why_before(one: _Standing, other: _Standing) -> tuple[str, int, int] | None:
+    """Why `one` is served before `other`: (code, what it has, what the other has); None where it is not.
+
+    Codes: earlier_tier, earlier_in_draw, joined_after_draw, earlier_arrival. Raises ValueError for no standing.
+    """
 
 @final
 class SessionState:
@@ -78,6 +136,8 @@ class SessionState:
     def permits(self) -> list[tuple[str, int]]: ...
     @property
     def live(self) -> dict[str, int]: ...
+    def availability(self, channel: str, as_of_ms: int) -> str:
+        """The session as residents of a channel are shown it: JSON, the same text at the gate and at the API."""
 
 @final
 class Admitter:
@@ -129,6 +189,38 @@ class Admitter:
 
     def forget(self, session_ids: Sequence[int]) -> Future[None]:
         """Drops states of sessions that have ended. Raises CacheUnavailable."""
+
+    def begin_waitlist(self, list_id: int, generation: int) -> Future[bool]:
+        """A waitlist is about to be copied; False where a copy of this or a newer generation is there.
+
+        Begin before reading the ledger. Until the copy is published the former one is shown.
+        """
+
+    def import_waitlist(
+        self, list_id: int, generation: int, entries: bytes, tiers: bytes, turn: str, numbers: bytes
+    ) -> Future[str]:
+        """Copies a part: entries (array("q")), tiers (a byte each), "drawn" or "arrived" with numbers (array("Q")).
+
+        "done", or "stale" where a newer copy has begun. Raises CacheUnavailable, and ValueError for uneven columns.
+        """
+
+    def publish_waitlist(self, list_id: int, generation: int, count: int) -> Future[str]:
+        """Shows the copy of `count` entries: "done", "stale", or "incomplete" where the cache has lost a part."""
+
+    def join_waitlist(self, list_id: int, entries: bytes, tiers: bytes, turn: str, numbers: bytes) -> Future[bool]:
+        """Tells who joined; False where the list must be copied. An entry that has left is not brought back."""
+
+    def leave_waitlist(self, list_id: int, entries: Sequence[int]) -> Future[bool]:
+        """Tells who left, for whatever reason; False where the list must be copied."""
+
+    def rank_waitlist(self, list_id: int, entries: Sequence[int]) -> Future[tuple[int, list[_Ranked | None]] | None]:
+        """How many wait, and per entry (ahead, ahead in earlier tiers, standing, entry before, entry after).
+
+        None for an entry that does not wait; None in all where the list must be copied first.
+        """
+
+    def forget_waitlist(self, list_id: int) -> Future[None]:
+        """Drops a list that is over."""
 
     def ping(self) -> Future[dict[str, str]]:
         """Tells `server`, `library` and `mode` (single, sentinel, cluster). Raises CacheUnavailable."""
@@ -207,3 +299,88 @@ class BookingModel:
 
     def counters(self) -> list[tuple[str, int, int, int]]:
         """(field, limit, held, booked) of every counter."""
+
+@final
+@final
+class HoldBatch:
+    """Holds that one statement decides. Dropped without a word, its holds are told that their outcome is not known."""
+
+    @property
+    def columns(self) -> tuple[list[Any], ...]:
+        """The arrays of booking/hold_many, $1 to $11."""
+
+    def __len__(self) -> int:
+        """How many holds."""
+
+    def answer(self, words: Sequence[Any], counters: Sequence[Any]) -> None:
+        """The statement's rows: a word for each hold in order, and the counters that moved. Contended holds wait anew.
+
+        Raises RuntimeError for a batch that has been answered, or for another number of words.
+        """
+
+    def refuse(self, code: str) -> None:
+        """The same refusal for everybody."""
+
+@final
+class Gate:
+    """The listener of the rush: answers hot routes, passes the rest on, asks `desk` for what only the ledger knows.
+
+    `desk` has one method for each kind of work (humiao.gate.desk.Desk); `problems` is the vocabulary of refusals:
+    (code, status, JSON up to where `retry_at` goes, members after it). Listens at once, serves after `serve`.
+    Raises ValueError for an option that is missing or wrong, CacheAddressError, OSError for a port that is taken.
+    """
+
+    def __new__(
+        cls,
+        loop: AbstractEventLoop,
+        desk: object,
+        problems: Sequence[tuple[str, int, str, str]],
+        cache_url: str,
+        options: dict[str, object],
+    ) -> Gate:
+        """Takes every option of humiao.gate.run.gate_options."""
+
+    @property
+    def port(self) -> int:
+        """Where residents come in."""
+
+    @property
+    def admin_port(self) -> int | None:
+        """Where health and metrics are shown."""
+
+    def serve(self) -> None:
+        """Begins to serve. Raises OSError where there is no thread to be had."""
+
+    def take_keys(self, keys: Sequence[tuple[str, bytes]], resident_generation: int, pass_generation: int) -> None:
+        """Other signing keys (id, secret); tokens below their audience's generation are refused."""
+
+    def align_clock(self, database_ms: int, margin_ms: int) -> None:
+        """The database's clock shows this now, give or take the margin."""
+
+    def take_holds(self, lane: int, at_most: int, make_uuid: Callable[[bytes], object]) -> HoldBatch | None:
+        """The next batch of a lane; None where nobody waits. Those whose time is over are told so."""
+
+    def answer_words(self, words: Sequence[tuple[int, str, int | None, str | None]]) -> None:
+        """(ticket, code, retry_at_ms, answer as JSON); code `nothing` where nothing is known."""
+
+    def answer_facts(self, found: Sequence[tuple[int, tuple[int, int, str, Sequence[tuple[int, str]]] | None]]) -> None:
+        """(ticket, (session, clinic, ISO day, [(stock, vaccine)])); None for a window that does not exist. Raises
+        ValueError for what is no day."""
+
+    def answer_holders(self, found: Sequence[tuple[int, int, Sequence[bytes]]]) -> None:
+        """(ticket, version of the window's places, accounts that were ever granted a hold there)."""
+
+    def answer_loads(self, loaded: Sequence[tuple[int, bool]]) -> None:
+        """(ticket, whether the cache has the session)."""
+
+    def forsake(self, tickets: Sequence[int]) -> None:
+        """Work that cannot be done: its outcome is not known."""
+
+    def show_beside(self, text: str) -> None:
+        """Shows this OpenMetrics text, without its end mark, beside the gate's own metrics until the next."""
+
+    def metrics(self) -> str:
+        """OpenMetrics text: the gate's own, after what is shown beside it."""
+
+    def drain(self) -> None:
+        """Stops accepting and waits until requests that have begun are answered; call it from another thread."""

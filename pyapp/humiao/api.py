@@ -2,21 +2,39 @@
 
 from fastapi import APIRouter
 
+from humiao.antiabuse.router import router as antiabuse
 from humiao.auth.router import router as auth
+from humiao.backoffice.router import router as backoffice
+from humiao.booking.router import public as availability
 from humiao.booking.router import router as booking
 from humiao.clinics.router import router as clinics
+from humiao.eligibility.router import router as eligibility
 from humiao.residents.router import router as residents
 from humiao.scheduling.router import router as scheduling
 from humiao.vaccines.router import router as vaccines
 
-ROUTERS: list[APIRouter] = [auth, residents, vaccines, clinics, booking, scheduling]
+ROUTERS: list[APIRouter] = [
+    antiabuse,
+    auth,
+    residents,
+    vaccines,
+    clinics,
+    eligibility,
+    booking,
+    availability,
+    scheduling,
+    backoffice,
+]
 
 # What the domains are called where people read the API.
 DOMAINS = [
+    {"name": "antiabuse", "description": "安全验证 / challenges"},
     {"name": "auth", "description": "登录：短信验证码与员工账号 / logging in"},
     {"name": "residents", "description": "家庭成员：接种人建档与绑定 / people one acts for"},
     {"name": "vaccines", "description": "疫苗目录 / the vaccine catalogue"},
     {"name": "clinics", "description": "接种门诊与可约时段 / clinics and their windows"},
+    {"name": "eligibility", "description": "资格凭证：谁可以预约哪种疫苗 / who may book what"},
     {"name": "booking", "description": "占号、预约、改期、取消 / holds and reservations"},
     {"name": "scheduling", "description": "场次发布与号源调整 / clinic sessions and quotas"},
+    {"name": "backoffice", "description": "市级后台 / the city's back office"},
 ]

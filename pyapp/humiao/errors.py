@@ -3,6 +3,7 @@
 A `Refusal` is a value that services return: a stable code, when to come back, and details. `Problem` carries one to the
 edge, where it becomes RFC 9457 problem+json with a Chinese message and what to do next. The table `PROBLEMS` is the
 whole vocabulary; a code outside it is a programming error. Statuses: 4xx the caller can mend, 503 come back later.
+What the rush tells is small (docs/decisions/0006-small-refusals.md): a million of them leave by one line.
 """
 
 from dataclasses import dataclass, field
@@ -42,85 +43,82 @@ def unwrap(result: T | Refusal) -> T:
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """How one code is told: HTTP status, title, message for people, what to do next (action, label)."""
+    """How one code is told: HTTP status, title, message for people, what to do next (action, label).
+
+    A `small` one leaves `type` and `next_steps` to the vocabulary (web/shared/api/problems.json) and, with `retry_at`,
+    fits into SMALL_BYTES_MAX.
+    """
 
     status: int
     title: str
     detail: str
     next_steps: tuple[tuple[str, str], ...] = ()
+    small: bool = False
+
+
+SMALL_BYTES_MAX = 199  # of the body of a small problem, in UTF-8
+
+
+def _small(status: int, title: str, detail: str, *next_steps: tuple[str, str]) -> ProblemKind:
+    return ProblemKind(status, title, detail, next_steps, small=True)
 
 
 OTHER_WINDOW = ("choose_window", "选择其他时段")
 OTHER_CLINIC = ("choose_clinic", "看看附近门诊")
 MY_RESERVATIONS = ("my_reservations", "查看我的预约")
 LOG_IN = ("log_in", "重新登录")
+OTHER_VACCINE = ("choose_vaccine", "看看其他疫苗")
+RENEW_PASS = ("renew_pass", "重新获取资格凭证")
 RETRY = ("retry", "稍后重试")
+VERIFY = ("solve_challenge", "重新验证")
 CORRECT = ("correct_input", "修改后重新提交")
+MY_PEOPLE = ("my_people", "查看家庭成员")
+HOME = ("home", "返回首页")
 
 PROBLEMS: dict[str, ProblemKind] = {
     # places
-    "window_full": ProblemKind(
-        409,
-        "该时段已约满",
-        "这个时段的号源已经约满，请选择其他时段或附近门诊。",
-        (OTHER_WINDOW, OTHER_CLINIC),
+    "window_full": _small(409, "该时段已约满", "请选择其他时段或附近门诊。", OTHER_WINDOW, OTHER_CLINIC),
+    "channel_full": _small(409, "网上号源已约满", "请选择其他时段或附近门诊。", OTHER_WINDOW, OTHER_CLINIC),
+    "out_of_stock": _small(409, "疫苗已约完", "请选择其他场次或附近门诊。", OTHER_WINDOW, OTHER_CLINIC),
+    "vial_not_opened": _small(409, "多人份疫苗暂不新开", "请选择其他场次或附近门诊。", OTHER_WINDOW, OTHER_CLINIC),
+    "not_yet_bookable": _small(409, "尚未放号", "请在放号时间后再来预约。", RETRY, OTHER_WINDOW),
+    "booking_ended": _small(409, "预约已截止", "请选择其他时段。", OTHER_WINDOW),
+    "session_closed": _small(409, "场次已停止预约", "请选择其他场次或附近门诊。", OTHER_WINDOW, OTHER_CLINIC),
+    "unknown_window": _small(404, "时段不存在", "请返回门诊页面重新选择时段。", OTHER_WINDOW),
+    "no_such_stock": _small(404, "该场次没有这种疫苗", "请返回重新选择疫苗或时段。", OTHER_WINDOW),
+    "wrong_channel": _small(422, "该时段不在网上放号", "请选择其他时段，或到门诊咨询。", OTHER_WINDOW),
+    "duplicate_claim": _small(409, "已有同类疫苗的预约", "请先查看或取消原来的预约。", MY_RESERVATIONS),
+    "in_flight": _small(409, "正在为您处理", "请稍候几秒，再查看结果。", RETRY, MY_RESERVATIONS),
+    "busy": _small(503, "系统繁忙", "您的操作没有生效，请稍后重试。", RETRY),
+    "outcome_unknown": _small(503, "结果待确认", "请原样重试，不会重复占号。", RETRY, MY_RESERVATIONS),
+    # eligibility
+    "not_eligible": ProblemKind(
+        409, "暂不符合接种条件", "按接种程序，这位接种人现在不能预约这种疫苗，请咨询门诊。", (OTHER_VACCINE,)
     ),
-    "channel_full": ProblemKind(
-        409, "网上号源已约满", "这个时段的网上号源已约满，请选择其他时段。", (OTHER_WINDOW, OTHER_CLINIC)
+    "limited": ProblemKind(
+        409, "网上预约暂停", "按预约规则，这位接种人暂不能在网上预约。急需接种的，请到门诊办理。", (MY_RESERVATIONS,)
     ),
-    "out_of_stock": ProblemKind(
-        409,
-        "疫苗已约完",
-        "该门诊本场次的这种疫苗已约完，请选择其他场次或门诊。",
-        (OTHER_WINDOW, OTHER_CLINIC),
-    ),
-    "vial_not_opened": ProblemKind(
-        409,
-        "多人份疫苗暂不新开",
-        "多人份疫苗临近接种不再新开整瓶，请选择其他场次。",
-        (OTHER_WINDOW, OTHER_CLINIC),
-    ),
-    "not_yet_bookable": ProblemKind(
-        409, "尚未放号", "这个时段还没有放号，请在放号时间后再来预约。", (RETRY, OTHER_WINDOW)
-    ),
-    "booking_ended": ProblemKind(409, "预约已截止", "这个时段已过预约截止时间，请选择其他时段。", (OTHER_WINDOW,)),
-    "session_closed": ProblemKind(
-        409, "场次已停止预约", "门诊已停止本场次的预约，请选择其他场次或门诊。", (OTHER_WINDOW, OTHER_CLINIC)
-    ),
-    "unknown_window": ProblemKind(404, "时段不存在", "没有找到这个时段，请返回门诊页面重新选择。", (OTHER_WINDOW,)),
-    "no_such_stock": ProblemKind(404, "该场次没有这种疫苗", "所选场次不提供这种疫苗，请重新选择。", (OTHER_WINDOW,)),
-    "wrong_channel": ProblemKind(
-        422, "该时段不开放此渠道", "这个时段不在网上放号，请选择其他时段或到门诊现场咨询。", (OTHER_WINDOW,)
-    ),
-    "duplicate_claim": ProblemKind(
-        409,
-        "已有同类疫苗的预约",
-        "这位接种人已有同类疫苗的预约或占号，请先查看或取消原预约。",
-        (MY_RESERVATIONS,),
-    ),
-    "in_flight": ProblemKind(409, "正在为您处理", "同一请求正在处理，请稍候几秒再查看结果。", (RETRY, MY_RESERVATIONS)),
-    "busy": ProblemKind(503, "系统繁忙", "当前预约人数较多，请稍后重试，您的操作没有生效。", (RETRY,)),
-    "outcome_unknown": ProblemKind(
-        503, "结果待确认", "网络中断，结果暂未确认。请原样重试，不会重复占号。", (RETRY, MY_RESERVATIONS)
-    ),
+    "pass_missing": _small(401, "缺少资格凭证", "请先获取接种人的资格凭证。", RENEW_PASS),
+    "pass_invalid": _small(401, "资格凭证无效", "请重新获取接种人的资格凭证。", RENEW_PASS),
+    "pass_expired": _small(401, "资格凭证已过期", "请重新获取接种人的资格凭证。", RENEW_PASS),
+    "pass_not_valid_here": _small(403, "资格凭证不适用", "请选择适用的疫苗、时段或门诊。", OTHER_WINDOW, OTHER_CLINIC),
     # claims
-    "unknown_hold": ProblemKind(
-        404, "占号不存在", "没有找到这个占号，请返回重新选择时段。", (OTHER_WINDOW, MY_RESERVATIONS)
-    ),
+    "unknown_hold": _small(404, "占号不存在", "请返回重新选择时段。", OTHER_WINDOW, MY_RESERVATIONS),
     "wrong_hold_token": ProblemKind(403, "占号凭证不符", "占号凭证不符，请从“我的预约”重新进入。", (MY_RESERVATIONS,)),
     "hold_expired": ProblemKind(409, "占号已过期", "占号已超过确认时间，号源已退回，请重新选择时段。", (OTHER_WINDOW,)),
     "hold_ended": ProblemKind(409, "占号已结束", "这个占号已经结束，请重新选择时段。", (OTHER_WINDOW, MY_RESERVATIONS)),
     "unknown_reservation": ProblemKind(404, "预约不存在", "没有找到这个预约。", (MY_RESERVATIONS,)),
     "not_cancellable": ProblemKind(409, "预约不能取消", "这个预约已结束或已签到，不能取消。", (MY_RESERVATIONS,)),
+    "cancel_too_late": ProblemKind(
+        409, "已过取消期限", "这个预约已过网上取消或改期的期限，不能前来的，请联系门诊。", (MY_RESERVATIONS,)
+    ),
     "not_reschedulable": ProblemKind(409, "预约不能改期", "只有已确认且未开始的预约可以改期。", (MY_RESERVATIONS,)),
     "same_window": ProblemKind(409, "时段没有变化", "新时段与原时段相同，请选择其他时段。", (OTHER_WINDOW,)),
     "window_begun": ProblemKind(
         409, "接种时段已开始", "接种时段已经开始，不能再取消或改期，请联系门诊。", (MY_RESERVATIONS,)
     ),
     # people and places
-    "unknown_person": ProblemKind(
-        404, "接种人不存在", "没有找到这位接种人，请在“家庭成员”中确认。", (("my_people", "查看家庭成员"),)
-    ),
+    "unknown_person": _small(404, "接种人不存在", "请在“家庭成员”中确认。", MY_PEOPLE),
     "person_has_claims": ProblemKind(
         409, "接种人还有预约", "这位接种人还有未完成的预约，请先取消再解除绑定。", (MY_RESERVATIONS,)
     ),
@@ -132,14 +130,14 @@ PROBLEMS: dict[str, ProblemKind] = {
     ),
     "unknown_clinic": ProblemKind(404, "门诊不存在", "没有找到这家门诊，请返回重新选择。", (OTHER_CLINIC,)),
     "unknown_vaccine": ProblemKind(404, "疫苗不存在", "没有找到这种疫苗，请返回重新选择。", ()),
-    "unknown_session": ProblemKind(404, "场次不存在", "没有找到这个门诊场次。", ()),
+    "unknown_session": _small(404, "场次不存在", "请返回门诊页面重新选择场次。", OTHER_CLINIC),
     "unknown_stock": ProblemKind(404, "疫苗库存不存在", "没有找到这个场次的疫苗库存。", ()),
     "unknown_product": ProblemKind(422, "疫苗产品不存在", "所填的疫苗产品不在目录中，请核对。", (CORRECT,)),
     "session_already_closed": ProblemKind(409, "场次已关闭", "这个场次已经关闭，不能再修改。", ()),
     "session_in_past": ProblemKind(422, "时段已过去", "不能发布已经过去的时段，请核对日期和时间。", (CORRECT,)),
     # logging in
-    "not_logged_in": ProblemKind(401, "请先登录", "请先登录后再操作。", (LOG_IN,)),
-    "token_expired": ProblemKind(401, "登录已过期", "登录已过期，请重新登录。", (LOG_IN,)),
+    "not_logged_in": _small(401, "请先登录", "请登录后再操作。", LOG_IN),
+    "token_expired": _small(401, "登录已过期", "请重新登录后再操作。", LOG_IN),
     "forbidden": ProblemKind(403, "没有权限", "您没有进行此操作的权限。", ()),
     "account_locked": ProblemKind(403, "账户已锁定", "账户已被锁定，请稍后再试或联系客服。", ()),
     "code_wrong": ProblemKind(401, "验证码不正确", "验证码不正确，请重新输入。", (("retype", "重新输入"),)),
@@ -150,15 +148,29 @@ PROBLEMS: dict[str, ProblemKind] = {
         429, "尝试次数过多", "验证码错误次数过多，请重新获取验证码。", (("resend_code", "重新获取验证码"),)
     ),
     "too_many_codes": ProblemKind(429, "验证码发送过于频繁", "验证码发送过于频繁，请稍后再试。", (RETRY,)),
+    "codes_paused": ProblemKind(
+        429,
+        "验证码短信暂停发送",
+        "全市验证码短信的发送量异常，已暂停发送。已登录的页面不受影响；急需接种可直接到门诊现场办理，其他请到时间后再试。",
+        (RETRY,),
+    ),
+    "challenge_needed": ProblemKind(
+        403, "需要安全验证", "请先完成安全验证再继续，页面会自动完成，不需要您辨认图片。", (VERIFY,)
+    ),
+    "challenge_invalid": ProblemKind(403, "安全验证无效", "安全验证的结果无效，请重新验证。", (VERIFY,)),
+    "challenge_expired": ProblemKind(403, "安全验证已过期", "安全验证已过期，请重新验证。", (VERIFY,)),
+    "challenge_used": ProblemKind(403, "安全验证已使用", "这个安全验证结果已经用过，请重新验证。", (VERIFY,)),
+    "device_missing": ProblemKind(400, "缺少设备标识", "请求缺少 Device-Id，请刷新页面后重试。", (RETRY,)),
+    "device_malformed": ProblemKind(
+        400, "设备标识格式不正确", "Device-Id 应为 16 至 64 位字母、数字、“-”或“_”。", (CORRECT,)
+    ),
     "password_wrong": ProblemKind(401, "用户名或密码不正确", "用户名或密码不正确。", (("retype", "重新输入"),)),
     # requests
     "key_missing": ProblemKind(400, "缺少幂等键", "请求缺少 Idempotency-Key，请刷新页面后重试。", (RETRY,)),
     "key_malformed": ProblemKind(
         400, "幂等键格式不正确", "Idempotency-Key 应为 8 至 64 位字母、数字、“-”或“_”。", (CORRECT,)
     ),
-    "key_reused": ProblemKind(
-        422, "幂等键已用于其他请求", "同一个 Idempotency-Key 已用于内容不同的请求，请换一个新的键。", (RETRY,)
-    ),
+    "key_reused": _small(422, "幂等键已用于其他请求", "请换一个新的键后重试。", RETRY),
     "malformed_json": ProblemKind(
         400, "请求内容不是有效的 JSON", "请求内容不是有效的 JSON，请检查后重新提交。", (CORRECT,)
     ),
@@ -166,25 +178,39 @@ PROBLEMS: dict[str, ProblemKind] = {
     "invalid_input": ProblemKind(422, "填写内容有误", "有内容填写不正确，请按提示修改。", (CORRECT,)),
     "body_too_large": ProblemKind(413, "请求内容过大", "请求内容超过大小限制。", (CORRECT,)),
     "wrong_content_type": ProblemKind(415, "请求类型不支持", "请使用 application/json 提交。", (CORRECT,)),
-    "not_found": ProblemKind(404, "页面不存在", "没有找到您访问的内容。", (("home", "返回首页"),)),
+    "not_found": _small(404, "页面不存在", "没有找到您访问的内容。", HOME),
     "method_not_allowed": ProblemKind(405, "请求方式不支持", "该地址不支持这种请求方式。", ()),
-    "too_many_requests": ProblemKind(429, "请求过于频繁", "请求过于频繁，请稍后再试。", (RETRY,)),
+    "too_many_requests": _small(429, "请求过于频繁", "请稍后再试，不必反复刷新。", RETRY),
     "internal": ProblemKind(500, "系统异常", "系统出现异常，请稍后重试。", (RETRY,)),
+    # of the gate alone
+    "bad_request": _small(400, "请求不完整", "请检查网络，刷新页面后重试。", RETRY),
+    "upstream_away": _small(502, "服务暂时不可用", "服务正在恢复，请稍后原样重试。", RETRY),
+    "upstream_timeout": _small(504, "等待超时", "结果还不确定，请原样重试。", RETRY),
 }
 
 
 def problem_body(refusal: Refusal) -> tuple[int, dict[str, Any]]:
     """Return the HTTP status and the problem+json members of a refusal."""
     kind = PROBLEMS[refusal.code]
-    body: dict[str, Any] = {
-        "type": f"urn:humiao:problem:{refusal.code}",
-        "title": kind.title,
-        "status": kind.status,
-        "code": refusal.code,
-        "detail": kind.detail,
-    }
+    body: dict[str, Any] = {} if kind.small else {"type": type_of(refusal.code)}
+    body |= {"code": refusal.code, "status": kind.status, "title": kind.title, "detail": kind.detail}
     if refusal.retry_at is not None:
         body["retry_at"] = refusal.retry_at.astimezone(CITY_ZONE).isoformat(timespec="milliseconds")
-    if kind.next_steps:
-        body["next_steps"] = [{"action": action, "label": label} for action, label in kind.next_steps]
+    if kind.next_steps and not kind.small:
+        body["next_steps"] = steps_of(kind)
     return kind.status, body | refusal.extra
+
+
+def type_of(code: str) -> str:
+    """The URI that names a kind of problem (RFC 9457)."""
+    return f"urn:humiao:problem:{code}"
+
+
+def steps_of(kind: ProblemKind) -> list[dict[str, str]]:
+    """What to do next, as clients read it."""
+    return [{"action": action, "label": label} for action, label in kind.next_steps]
+
+
+def steps_by_code() -> dict[str, list[dict[str, str]]]:
+    """What to do next for every code: the pages have it once, instead of with every refusal."""
+    return {code: steps_of(kind) for code, kind in PROBLEMS.items() if kind.next_steps}

@@ -1,5 +1,6 @@
 """The composition root: settings in, application out. The only place that wires."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,19 +12,29 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from humiao import __name__ as package
+from humiao.antiabuse.meters import BreakerMeter
+from humiao.antiabuse.service import AntiAbuseService
 from humiao.api import DOMAINS, ROUTERS
+from humiao.auth.dependencies import refuse_strangers
+from humiao.auth.generations import Generations
 from humiao.auth.service import AuthService
 from humiao.auth.tokens import Tokens
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.engine import BookingEngine
 from humiao.booking.ledger import Ledger
+from humiao.booking.meters import CacheMeters, LaneMeters, LedgerMeters
 from humiao.booking.service import BookingService
 from humiao.clinics.service import ClinicsService
+from humiao.eligibility.service import EligibilityService
+from humiao.immunizations.service import Programmes
 from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
 from humiao.kit.keys import load_keys
 from humiao.kit.logs import configure_logs
+from humiao.kit.measured import Measured
+from humiao.kit.meters import Exporter, HttpMeters, PoolMeters, new_registry
 from humiao.kit.problem_schema import describe, operation_id
 from humiao.kit.web import Edge, install_handlers
+from humiao.limits.service import LimitsService
 from humiao.residents.service import ResidentsService
 from humiao.scheduling.service import SchedulingService
 from humiao.settings import Settings
@@ -36,12 +47,15 @@ H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
 class Services:
     """The use cases, by domain, as routers find them."""
 
+    antiabuse: AntiAbuseService
     auth: AuthService
     residents: ResidentsService
     vaccines: VaccinesService
     clinics: ClinicsService
+    eligibility: EligibilityService
     booking: BookingService
     scheduling: SchedulingService
+    limits: LimitsService
 
 
 class UnsetAddress(Exception):
@@ -60,29 +74,60 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     database_url, redis_url = addresses(settings)
     configure_logs(settings.log_level)
+    registry = new_registry()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         keys = load_keys(settings.keys_path)
-        vault, tokens = keys.vault(), Tokens(keys.token_keys, ttl_s=settings.access_token_ttl_s)
-        database = await Database.connect(database_url, connections=settings.database_connections)
+        vault = keys.vault()
+        exporter = Exporter(settings.admin, registry) if settings.admin else None
+        pool_meters = PoolMeters(registry)
+        database = await Database.connect(database_url, connections=settings.database_connections, meters=pool_meters)
+        generations = Generations(database)
+        await generations.read()
+        tokens = Tokens(keys.token_keys, ttl_s=settings.access_token_ttl_s, generations=generations.current)
         ledger_database = await Database.connect(
-            database_url, connections=settings.ledger_connections, generic_plans=True
+            database_url,
+            connections=settings.ledger_connections,
+            generic_plans=True,
+            name="ledger",
+            meters=pool_meters,
         )
-        ledger = Ledger(ledger_database, hold_ttl_ms=settings.hold_ttl_s * 1000, grace_ms=settings.hold_grace_s * 1000)
-        gatekeeper = Gatekeeper(redis_url, database, permit_ttl_ms=settings.permit_ttl_ms)
+        ledger = Ledger(
+            ledger_database,
+            hold_ttl_ms=settings.hold_ttl_s * 1000,
+            grace_ms=settings.hold_grace_s * 1000,
+            meters=LedgerMeters(registry),
+        )
+        gatekeeper = Gatekeeper(redis_url, database, permit_ttl_ms=settings.permit_ttl_ms, meters=CacheMeters(registry))
         engine = BookingEngine(
             ledger,
             gatekeeper,
             batch_max=settings.ledger_batch_max,
             slow_path_limit=settings.slow_path_limit,
+            meters=LaneMeters(registry),
+            full_retry_s=settings.full_retry_s,
         )
+        antiabuse = AntiAbuseService(
+            database,
+            vault,
+            challenge_cost=settings.challenge_cost,
+            challenge_ttl_s=settings.challenge_ttl_s,
+            on_breaker=BreakerMeter(registry).opened,
+        )
+        programmes = Programmes(database)
+        await programmes.read()
+        limits = LimitsService(database)
+        eligibility = EligibilityService(database, tokens, programmes, limits, ttl_s=settings.pass_ttl_s)
         app.state.tokens, app.state.database, app.state.gatekeeper = tokens, database, gatekeeper
+        app.state.generations = generations
         app.state.services = Services(
+            antiabuse=antiabuse,
             auth=AuthService(
                 database,
                 vault,
                 tokens,
+                antiabuse,
                 otp_ttl_s=settings.otp_ttl_s,
                 otp_tries=settings.otp_tries,
                 refresh_ttl_s=settings.refresh_ttl_s,
@@ -90,14 +135,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             residents=ResidentsService(database, vault),
             vaccines=VaccinesService(database),
             clinics=ClinicsService(database),
-            booking=BookingService(engine, database, vault),
+            eligibility=eligibility,
+            booking=BookingService(engine, database, vault, eligibility, limits),
             scheduling=SchedulingService(database, engine),
+            limits=limits,
         )
+        keeping_up = [asyncio.create_task(one.keep_up()) for one in (generations, programmes)]
         yield
+        for task in keeping_up:
+            task.cancel()
+        await asyncio.gather(*keeping_up, return_exceptions=True)
         await engine.drain()
         await gatekeeper.close()
         await ledger_database.close()
         await database.close()
+        if exporter:
+            await asyncio.to_thread(exporter.close)
 
     app = FastAPI(
         title="沪苗 Humiao",
@@ -112,7 +165,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_operations(app)
     describe(app)
     install_handlers(app)
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, before_body=refuse_strangers)
+    app.add_middleware(Measured, meters=HttpMeters(registry))
+    app.state.registry = registry
     return app
 
 

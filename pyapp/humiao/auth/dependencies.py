@@ -5,11 +5,16 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from humiao.auth.service import AuthService
 from humiao.auth.tokens import Resident, Staff, Tokens
 from humiao.errors import Problem, Refusal, unwrap
 
+# Where the gate asks who it is before it reads anything else, and so does the API.
+STRANGERS_FIRST = {("POST", "/api/v1/resident/holds")}
 _bearer = HTTPBearer(auto_error=False, description="登录后得到的 access_token")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
@@ -37,6 +42,18 @@ def auth_service(request: Request) -> AuthService:
 async def current_resident_fast(request: Request, token: BearerToken) -> Resident:
     """The resident by token alone, for the booking path: the ledger checks the account where it decides."""
     return unwrap(_tokens(request).read_resident(token))
+
+
+def refuse_strangers(scope: Scope) -> Refusal | None:
+    """`not_logged_in` or `token_expired` by the head alone, on routes where that is told before all else."""
+    if (scope["method"], scope["path"]) not in STRANGERS_FIRST:
+        return None
+    scheme, token = get_authorization_scheme_param(Headers(scope=scope).get("Authorization"))
+    if scheme.lower() != "bearer":
+        return Refusal("not_logged_in")
+    tokens: Tokens = scope["app"].state.tokens
+    resident = tokens.read_resident(token)
+    return resident if isinstance(resident, Refusal) else None
 
 
 async def current_resident(

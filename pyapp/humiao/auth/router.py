@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
+from humiao.antiabuse.source import Source, source_of
 from humiao.auth.dependencies import auth_service, login_session
 from humiao.auth.schemas import (
     CodeRequest,
@@ -21,6 +22,7 @@ from humiao.kit.problem_schema import problems
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 Service = Annotated[AuthService, Depends(auth_service)]
+From = Annotated[Source, Depends(source_of)]
 
 
 def _no_store(response: Response) -> None:
@@ -30,16 +32,16 @@ def _no_store(response: Response) -> None:
 PRIVATE = [Depends(_no_store)]
 
 
-@router.post("/codes", status_code=202, summary="发送登录验证码", dependencies=PRIVATE, responses=problems(429))
-async def send_code(body: CodeRequest, service: Service) -> CodeSent:
-    """Send a login code by SMS: one a minute, five a day for each phone."""
-    return unwrap(await service.send_code(body.phone))
+@router.post("/codes", status_code=202, summary="发送登录验证码", dependencies=PRIVATE, responses=problems(403, 429))
+async def send_code(body: CodeRequest, source: From, service: Service) -> CodeSent:
+    """Send a login code by SMS, good on this device alone; needs a solved challenge, within budgets."""
+    return unwrap(await service.send_code(body.phone, source, body.challenge))
 
 
 @router.post("/login", summary="居民登录", dependencies=PRIVATE, responses=problems(401, 403, 429))
-async def log_in(body: LoginRequest, service: Service) -> ResidentTokens:
-    """Log a resident in with a code; the first login makes the account."""
-    return unwrap(await service.log_in(body.phone, body.code))
+async def log_in(body: LoginRequest, source: From, service: Service) -> ResidentTokens:
+    """Log a resident in with a code that was sent for this device; the first login makes the account."""
+    return unwrap(await service.log_in(body.phone, body.code, source, body.challenge))
 
 
 @router.post("/refresh", summary="续期登录", dependencies=PRIVATE, responses=problems(401))

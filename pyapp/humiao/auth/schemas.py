@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
+from humiao.antiabuse.schemas import Solution
 from humiao.auth.phones import normalise_phone
 from humiao.kit.shapes import Answer, PlainText, StrictModel
 
@@ -12,9 +13,10 @@ Phone = Annotated[str, Field(max_length=32), AfterValidator(normalise_phone)]
 
 
 class CodeRequest(StrictModel):
-    """Send a login code to this phone."""
+    """Send a login code to this phone; `challenge` is the solution of one for `send_code`."""
 
     phone: Phone
+    challenge: Solution | None = None
 
 
 class CodeSent(Answer):
@@ -25,10 +27,11 @@ class CodeSent(Answer):
 
 
 class LoginRequest(StrictModel):
-    """The phone and the six digits that were sent to it."""
+    """The phone and the six digits that were sent to it; `challenge` only where one is asked for."""
 
     phone: Phone
     code: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+    challenge: Solution | None = None
 
 
 class RefreshRequest(StrictModel):

@@ -1,15 +1,17 @@
 """Logging in: SMS codes for residents, passwords for staff, login sessions for both.
 
 Whatever is guessed is counted before it is judged, in one conditional statement: however many guesses come at once, no
-more are compared than there are tries. Refusals are returned, so that what was counted is committed with them.
+more are compared than there are tries. A code belongs to a phone, a purpose and a device; whatever is sent is counted
+before it is written. Refusals are returned, so that what was counted is committed with them.
 """
 
 import hmac
 import json
 import secrets
-from datetime import timedelta
 from uuid import UUID, uuid4
 
+from humiao.antiabuse.service import AntiAbuseService
+from humiao.antiabuse.source import Source
 from humiao.auth.accounts import ensure_account, phone_index
 from humiao.auth.schemas import AccountAnswer, CodeSent, ResidentTokens, StaffAnswer, StaffTokens
 from humiao.auth.staff import Passwords
@@ -20,8 +22,8 @@ from humiao.kit.database import Database
 from humiao.kit.masking import mask_phone
 from humiao.kit.sql import statement
 
-RESEND_AFTER_S = 60
-CODES_A_DAY = 5
+RESEND_AFTER_S = 60  # what a page counts down; the budgets decide (antiabuse, migration 0013)
+LOGIN = "login"  # the purpose of a code
 STAFF_TRIES = 5
 STAFF_LOCK_S = 30 * 60
 
@@ -30,11 +32,20 @@ class AuthService:
     """Who is asking: gives out tokens and checks that they still count."""
 
     def __init__(
-        self, database: Database, vault: Vault, tokens: Tokens, *, otp_ttl_s: int, otp_tries: int, refresh_ttl_s: int
+        self,
+        database: Database,
+        vault: Vault,
+        tokens: Tokens,
+        antiabuse: AntiAbuseService,
+        *,
+        otp_ttl_s: int,
+        otp_tries: int,
+        refresh_ttl_s: int,
     ) -> None:
         self._database = database
         self._vault = vault
         self._tokens = tokens
+        self._antiabuse = antiabuse
         self._otp_ttl_s = otp_ttl_s
         self._otp_tries = otp_tries
         self._refresh_ttl_s = refresh_ttl_s
@@ -46,38 +57,69 @@ class AuthService:
     def _refresh_digest(self, token: str) -> bytes:
         return self._vault.blind_index("refresh", token)
 
-    async def send_code(self, phone: str) -> CodeSent | Refusal:
-        """Make a login code and owe the resident its SMS; refused with `too_many_codes` and when to ask again."""
+    async def send_code(self, phone: str, source: Source, solution: str | None) -> CodeSent | Refusal:
+        """Make a login code for a device and owe the resident its SMS.
+
+        Refused with `challenge_*` without a good solution, `too_many_codes` and `codes_paused` with the budget that has
+        ended and when to ask again.
+        """
+        origin = self._antiabuse.origin(source)
+        solved = await self._antiabuse.admit("send_code", origin, solution)
+        if isinstance(solved, Refusal):
+            return solved
         index = phone_index(self._vault, phone)
+        told = index, mask_phone(phone)
         code_id, code = uuid4(), f"{secrets.randbelow(10**6):06d}"
         message = json.dumps({"phone": phone, "code": code})
         async with self._database.transaction() as connection:
-            await connection.execute(statement("auth/lock_phone"), index)
-            recent = await connection.fetchrow(statement("auth/recent_codes"), index)
-            if recent["sent"] >= CODES_A_DAY:
-                return Refusal("too_many_codes", retry_at=recent["oldest"] + timedelta(days=1))
-            if recent["sent"]:
-                resend_at = recent["latest"] + timedelta(seconds=RESEND_AFTER_S)
-                if resend_at > recent["now"]:
-                    return Refusal("too_many_codes", retry_at=resend_at)
+            refusal = await self._antiabuse.spend(connection, solved, origin) if solved else None
+            if refusal:
+                return refusal
+            account = await connection.fetchrow(statement("auth/find_account"), index)
+            account_id = account["account_id"] if account else None
+            refusal = await self._antiabuse.take_code(connection, origin, told, account_id)
+            if refusal:
+                return refusal
             digest = self._code_digest(code_id, code)
             await connection.execute(
-                statement("auth/add_code"), code_id, index, digest, self._otp_tries, self._otp_ttl_s
+                statement("auth/add_code"),
+                code_id,
+                index,
+                LOGIN,
+                origin.device,
+                digest,
+                self._otp_tries,
+                self._otp_ttl_s,
             )
             sealed = self._vault.seal(message, row=code_id, field="outbox")
             await connection.execute(statement("auth/add_message"), {"row": str(code_id)}, sealed)
+            await self._antiabuse.note_spread(connection, origin, told)
         return CodeSent(expires_in_s=self._otp_ttl_s, resend_after_s=RESEND_AFTER_S)
 
-    async def log_in(self, phone: str, code: str) -> ResidentTokens | Refusal:
-        """Exchange the latest code of a phone for tokens; the first login makes the account."""
+    async def log_in(
+        self, phone: str, code: str, source: Source, solution: str | None = None
+    ) -> ResidentTokens | Refusal:
+        """Exchange the latest code of a phone and device for tokens; the first login makes the account.
+
+        After many failures from the same device or network a challenge is asked for first (`challenge_needed`).
+        """
+        origin = self._antiabuse.origin(source)
+        solved = await self._antiabuse.admit("log_in", origin, solution)
+        if isinstance(solved, Refusal):
+            return solved
         index = phone_index(self._vault, phone)
         refresh_token, login_session_id = secrets.token_urlsafe(32), uuid4()
         async with self._database.transaction() as connection:
-            taken = await connection.fetchrow(statement("auth/take_try"), index)
+            refusal = await self._antiabuse.spend(connection, solved, origin) if solved else None
+            if refusal:
+                return refusal
+            taken = await connection.fetchrow(statement("auth/take_try"), index, LOGIN, origin.device)
             if taken is None:
-                used_up = await connection.fetchval(statement("auth/latest_code"), index)
+                await self._antiabuse.count_failure(connection, origin)
+                used_up = await connection.fetchval(statement("auth/latest_code"), index, LOGIN, origin.device)
                 return Refusal("too_many_tries" if used_up else "code_expired")
             if not hmac.compare_digest(taken["code_digest"], self._code_digest(taken["code_id"], code)):
+                await self._antiabuse.count_failure(connection, origin)
                 return Refusal("code_wrong", extra={"tries_left": taken["tries_left"]})
             await connection.execute(statement("auth/use_code"), taken["code_id"])
             account_id, made = await ensure_account(connection, self._vault, phone)

@@ -7,14 +7,17 @@ away the answer is `unavailable` and the caller takes the slow road; nothing her
 
 import asyncio
 import itertools
+from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import structlog
 
 from humiao import _core
+from humiao.booking.meters import CacheMeters
 from humiao.booking.models import Counter, Place
 from humiao.kit.database import Database
 from humiao.kit.sql import statement
@@ -25,8 +28,9 @@ log = structlog.get_logger(__name__)
 class Gatekeeper:
     """One per process. `permit` names a person's try (person and stock), so two at once are seen as one."""
 
-    def __init__(self, url: str, database: Database, *, permit_ttl_ms: int) -> None:
+    def __init__(self, url: str, database: Database, *, permit_ttl_ms: int, meters: CacheMeters | None = None) -> None:
         self._database = database
+        self._meters = meters or CacheMeters()
         self._tickets = itertools.count()
         self._waiting: dict[int, asyncio.Future[tuple[str, datetime | None]]] = {}
         self._loading: dict[int, asyncio.Task[bool]] = {}
@@ -34,6 +38,10 @@ class Gatekeeper:
         self._admitter = _core.Admitter(url, asyncio.get_running_loop(), self._on_batch, permit_ttl_ms=permit_ttl_ms)
 
     def _on_batch(self, results: list[tuple[int, str, int | None]]) -> None:
+        self._meters.batch_size.observe(len(results))
+        for outcome, count in Tally(outcome for _, outcome, _ in results).items():
+            self._meters.answers.labels(outcome).inc(count)
+            self._meters.seen(away=outcome == "unavailable")
         for ticket, outcome, retry_at_ms in results:
             future = self._waiting.pop(ticket, None)
             if future is not None and not future.done():
@@ -70,21 +78,14 @@ class Gatekeeper:
     async def _load(self, session_ids: list[int]) -> bool:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(statement("booking/load_state"), sorted(session_ids))
-        states = [
-            _core.SessionState(
-                session_id=row["session_id"],
-                generation=row["cache_generation"],
-                status="open" if row["state"] == "published" else "closed",
-                windows=[tuple(w) for w in orjson.loads(row["windows"] or "[]")],
-                quotas=[tuple(q) for q in orjson.loads(row["quotas"] or "[]")],
-                stocks=[tuple(s) for s in orjson.loads(row["stocks"] or "[]")],
-            )
-            for row in rows
-        ]
         try:
-            await self._admitter.load(states)
+            await self._admitter.load([_state(row) for row in rows])
         except _core.CacheUnavailable:
+            self._meters.seen(away=True)
+            self._meters.loads.labels("away").inc(len(session_ids))
             return False
+        self._meters.seen(away=False)
+        self._meters.loads.labels("done").inc(len(session_ids))
         return True
 
     async def settle(self, counters: Iterable[Counter], permits: Iterable[tuple[int, str]] = ()) -> None:
@@ -98,9 +99,13 @@ class Gatekeeper:
             return
         try:
             lost = await self._admitter.settle([(s, dropped, copied) for s, (dropped, copied) in by_session.items()])
+            self._meters.seen(away=False)
+            self._meters.settlements.labels("done").inc()
             if lost:
                 await self.load(lost)
         except _core.CacheUnavailable:
+            self._meters.seen(away=True)
+            self._meters.settlements.labels("away").inc()
             # Permits end by themselves, and the reconciler copies what this settlement would have.
             log.info("cache away, settlement left to the reconciler", sessions=len(by_session))
 
@@ -112,7 +117,25 @@ class Gatekeeper:
 
     async def read(self, session_ids: list[int]) -> "list[_core.SessionState | None]":
         """What the cache holds of some sessions; None where it knows nothing. Raises CacheUnavailable."""
-        return list(await self._admitter.read(session_ids))
+        try:
+            states = await self._admitter.read(session_ids)
+        except _core.CacheUnavailable:
+            self._meters.seen(away=True)
+            raise
+        self._meters.seen(away=False)
+        return list(states)
+
+    async def look(self, session_id: int) -> "_core.SessionState | None":
+        """A session as the cache has it, or PostgreSQL where the cache is away or lacks it; None: there is none."""
+        try:
+            (state,) = await self.read([session_id])
+        except _core.CacheUnavailable:
+            state = None
+        if state is None:
+            async with self._database.read() as connection:
+                row = await connection.fetchrow(statement("booking/session_state"), session_id)
+            state = None if row is None else _state(row)
+        return state
 
     async def forget(self, session_ids: list[int]) -> None:
         """Drop sessions that are over."""
@@ -127,3 +150,15 @@ class Gatekeeper:
         if self._background:
             await asyncio.wait(self._background, timeout=2)
         self._admitter.close()
+
+
+def _state(row: Any) -> "_core.SessionState":
+    """A session as the cache copies it, of a row of booking/load_state or booking/session_state."""
+    return _core.SessionState(
+        session_id=row["session_id"],
+        generation=row["cache_generation"],
+        status="open" if row["state"] == "published" else "closed",
+        windows=[tuple(w) for w in orjson.loads(row["windows"] or "[]")],
+        quotas=[tuple(q) for q in orjson.loads(row["quotas"] or "[]")],
+        stocks=[tuple(s) for s in orjson.loads(row["stocks"] or "[]")],
+    )

@@ -12,23 +12,25 @@ What callers may rely on:
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
+import orjson
+
+from humiao import _core
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.lane import Lane, LaneFull
 from humiao.booking.ledger import Batch, Ledger, OutcomeUnknown
+from humiao.booking.meters import LaneMeters
 from humiao.booking.models import ConfirmWish, Counter, Decision, EndWish, HoldWish, Place, RescheduleWish
+from humiao.booking.retry import when_to_return
 from humiao.errors import Refusal
 
 Result = Mapping[str, Any] | Refusal
 Wish = TypeVar("Wish")
 KNOWN_WINDOWS_MAX = 200_000
 CONTENDED_PASSES = 8  # each pass grants at least one wish or finds the counter empty
-
-
-def _soon(seconds: float) -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 class BookingEngine:
@@ -43,10 +45,14 @@ class BookingEngine:
         batch_max: int = 256,
         waiting_max: int = 5000,
         slow_path_limit: int = 32,
+        meters: LaneMeters | None = None,
+        full_retry_s: float = 30.0,
     ) -> None:
+        self._meters = meters or LaneMeters()
         self._ledger = ledger
         self._gatekeeper = gatekeeper
         self._slow_path_limit = slow_path_limit
+        self._full_retry_s = full_retry_s
         self._slow_path_now = 0
         self._sessions: dict[int, int] = {}
         self._in_flight: dict[tuple[str, str], tuple[bytes, asyncio.Future[Result]]] = {}
@@ -60,9 +66,17 @@ class BookingEngine:
             self._write_confirms, writers=1, batch_max=batch_max, waiting_max=waiting_max
         )
         self._ends = Lane[EndWish, Decision](self._write_ends, writers=1, batch_max=batch_max, waiting_max=waiting_max)
-        self._answers = Lane[tuple[str, str], tuple[str, bytes, Any] | None](
+        self._answers = Lane[tuple[str, str], tuple[str, bytes, str] | None](
             ledger.find_answers, writers=1, batch_max=1024, waiting_max=50_000
         )
+        self._states = Lane[tuple[UUID, UUID], str | None](
+            ledger.hold_states, writers=1, batch_max=1024, waiting_max=50_000
+        )
+        self._meters.watch("hold", lambda: sum(lane.waiting for lane in self._holds))
+        self._meters.watch("confirm", lambda: self._confirms.waiting)
+        self._meters.watch("end", lambda: self._ends.waiting)
+        self._meters.watch("first_answer", lambda: self._answers.waiting)
+        self._meters.watch("hold_state", lambda: self._states.waiting)
 
     # ---- holding -------------------------------------------------------------------------------------------------
 
@@ -78,7 +92,7 @@ class BookingEngine:
         try:
             result = await self._hold(wish)
         except BaseException:
-            future.set_result(Refusal("outcome_unknown"))
+            future.set_result(self._no("outcome_unknown"))
             raise
         else:
             future.set_result(result)
@@ -97,14 +111,12 @@ class BookingEngine:
             return await self._at_the_ledger(wish, session_id)
         if outcome == "unavailable":
             return await self._slow_path(wish, session_id)
-        if outcome == "in_flight":
-            retry_at = _soon(1)
-        return await self._replayed(wish, Refusal(outcome, retry_at=retry_at))
+        return await self._replayed(wish, self._no(outcome, retry_at))
 
     async def _slow_path(self, wish: HoldWish, session_id: int) -> Result:
         """The road without a cache: PostgreSQL decides alone, for a limited number at a time."""
         if self._slow_path_now >= self._slow_path_limit:
-            return Refusal("busy", retry_at=_soon(2))
+            return self._no("busy")
         self._slow_path_now += 1
         try:
             return await self._at_the_ledger(wish, session_id)
@@ -116,21 +128,19 @@ class BookingEngine:
         for _ in range(CONTENDED_PASSES):
             decision = await self._lane(lane, wish)
             if decision.code != "contended":
-                return decision.as_result()
-        return Refusal("busy", retry_at=_soon(1))
+                return self._told(decision)
+        return self._no("busy")
 
     async def _replayed(self, wish: HoldWish, otherwise: Result) -> Result:
-        """The first answer to this key, if it has one; else what was going to be said."""
+        """The first answer to this very request, if it has one; else what was going to be said, whatever the key is."""
         try:
             found = await self._answers.submit((wish.caller.actor, wish.key))
         except LaneFull:
-            return Refusal("busy", retry_at=_soon(2))
-        if found is None:
+            self._meters.full.inc()
+            return self._no("busy")
+        if found is None or found[:2] != ("hold", wish.body_hash):
             return otherwise
-        operation, body_hash, answer = found
-        if operation != "hold" or body_hash != wish.body_hash:
-            return Refusal("key_reused")
-        return dict(answer)
+        return dict(orjson.loads(found[2]))
 
     async def _write_holds(self, wishes: list[HoldWish]) -> list[Decision]:
         permits = [
@@ -150,11 +160,11 @@ class BookingEngine:
 
     async def confirm(self, wish: ConfirmWish) -> Result:
         """Turn a hold into a reservation: {reservation_id, state, …}, or a refusal."""
-        return (await self._lane(self._confirms, wish)).as_result()
+        return self._told(await self._lane(self._confirms, wish))
 
     async def end(self, wish: EndWish) -> Result:
         """Release a hold or cancel a reservation: {claim_id, state}, or a refusal."""
-        return (await self._lane(self._ends, wish)).as_result()
+        return self._told(await self._lane(self._ends, wish))
 
     async def reschedule(self, wish: RescheduleWish) -> Result:
         """Move a reservation: the new place is taken and the old one returned in one commit, or nothing happens."""
@@ -164,9 +174,13 @@ class BookingEngine:
         try:
             batch = await self._ledger.reschedule(wish)
         except OutcomeUnknown:
-            return Refusal("outcome_unknown", retry_at=_soon(2))
+            return self._no("outcome_unknown")
         self._gatekeeper.settle_later(batch.counters)
-        return batch.decisions[0].as_result()
+        return self._told(batch.decisions[0])
+
+    async def is_answered(self, actor: str, key: str) -> bool:
+        """Whether a key of this actor has an answer already."""
+        return (await self._ledger.find_answers([(actor, key)]))[0] is not None
 
     async def _write_confirms(self, wishes: list[ConfirmWish]) -> list[Decision]:
         return self._settled(await self._ledger.confirm_many(wishes))
@@ -180,14 +194,22 @@ class BookingEngine:
 
     # ---- shared --------------------------------------------------------------------------------------------------
 
+    def _no(self, code: str, retry_at: datetime | None = None) -> Refusal:
+        return Refusal(code, retry_at=when_to_return(code, retry_at, full_retry_s=self._full_retry_s))
+
+    def _told(self, decision: Decision) -> Result:
+        answer = decision.answer
+        return self._no(decision.code, decision.retry_at) if answer is None else answer
+
     async def _lane(self, lane: Lane[Wish, Decision], wish: Wish) -> Decision:
         """Submit to a lane; a full queue and a lost database are answers too."""
         try:
             return await lane.submit(wish)
         except LaneFull:
-            return Decision("busy", retry_at=_soon(2))
+            self._meters.full.inc()
+            return Decision("busy")
         except OutcomeUnknown:
-            return Decision("outcome_unknown", retry_at=_soon(2))
+            return Decision("outcome_unknown")
 
     async def _session_of(self, window_id: int) -> int | None:
         """The session of a window; it never changes, so it is remembered."""
@@ -201,6 +223,19 @@ class BookingEngine:
             self._sessions[window_id] = found
         return found
 
+    async def hold_state(self, account_id: UUID, hold_id: UUID) -> Result:
+        """{hold_id, state, held_until} of a hold of somebody the account may act for."""
+        try:
+            found = await self._states.submit((account_id, hold_id))
+        except LaneFull:
+            self._meters.full.inc()
+            return self._no("busy")
+        return Refusal("unknown_hold") if found is None else orjson.loads(found)
+
+    async def look(self, session_id: int) -> "_core.SessionState | None":
+        """A clinic session as far as booking goes, some milliseconds old; None where there is none."""
+        return await self._gatekeeper.look(session_id)
+
     async def settle(self, counters: list[Counter]) -> None:
         """Copy counters that staff or the worker changed into the cache."""
         await self._gatekeeper.settle(counters)
@@ -212,4 +247,4 @@ class BookingEngine:
     async def drain(self) -> None:
         """Answer everything that is queued; called before the process stops."""
         await asyncio.gather(*(lane.drain() for lane in self._holds), self._confirms.drain(), self._ends.drain())
-        await self._answers.drain()
+        await asyncio.gather(self._answers.drain(), self._states.drain())

@@ -9,22 +9,35 @@ its change (P7). So a lost connection (outcome unknown) is answered by asking ag
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
-import orjson
 import structlog
 
+from humiao.booking.meters import LedgerMeters
 from humiao.booking.models import ConfirmWish, Counter, Decision, EndWish, HoldWish, RescheduleWish
 from humiao.kit.database import DISCONNECTED, TRANSIENT, Database, DatabaseBusy
 from humiao.kit.sql import statement
 
 log = structlog.get_logger(__name__)
 Wish = TypeVar("Wish")
+Wishes = TypeVar("Wishes", bound="Sliced")
+Word = TypeVar("Word")
+News = TypeVar("News")
+BUSY = Decision("busy")
+
+
+class Sliced(Protocol):
+    """Wishes of which a part can be taken."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Any: ...
 
 
 class OutcomeUnknown(Exception):
@@ -37,6 +50,21 @@ class Batch:
 
     decisions: list[Decision]
     counters: list[Counter]
+
+
+class HoldColumns:
+    """Holds as booking/hold_many takes them: its arrays $1 to $11, in step."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Sequence[list[Any]]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __getitem__(self, part: slice) -> "HoldColumns":
+        return HoldColumns([column[part] for column in self.columns])
 
 
 def claim_ids(count: int) -> list[UUID]:
@@ -54,19 +82,40 @@ def claim_ids(count: int) -> list[UUID]:
 class Ledger:
     """Writes batches of claims. Holds no state of its own; every process may have one."""
 
-    def __init__(self, database: Database, *, hold_ttl_ms: int, grace_ms: int, patience_s: float = 6.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        hold_ttl_ms: int,
+        grace_ms: int,
+        patience_s: float = 6.0,
+        meters: LedgerMeters | None = None,
+    ) -> None:
         self._database = database
         self._hold_ttl_ms = hold_ttl_ms
         self._grace_ms = grace_ms
         self._patience_s = patience_s
+        self._meters = meters or LedgerMeters()
 
-    async def _persist(self, wishes: list[Wish], write: Callable[[Any, list[Wish]], Awaitable[Batch]]) -> Batch:
-        """Run `write` in a transaction until it commits, splitting a batch that one wish spoils."""
+    async def _persist(
+        self,
+        name: str,
+        wishes: Wishes,
+        write: Callable[[Any, Wishes], Awaitable[tuple[list[Word], list[News]]]],
+        lend: Callable[[], AbstractAsyncContextManager[Any]],
+        busy: Word,
+    ) -> tuple[list[Word], list[News]]:
+        """Run `write` until it commits, splitting a batch that one wish spoils; that wish is told `busy`.
+
+        `lend` gives a connection in a transaction, or one without to a `write` that is one statement, and so commits by
+        itself. Returns a word for each wish, in order, and what the commits said of the counters. `name` is for meters.
+        """
+        self._meters.batch_size.labels(name).observe(len(wishes))
         deadline = time.monotonic() + self._patience_s
         pause_s, spoilt = 0.02, 0
         while True:
             try:
-                async with self._database.transaction() as connection:
+                async with self._timed(name), lend() as connection:
                     return await write(connection, wishes)
             except TRANSIENT as error:
                 cause: Exception = error
@@ -75,55 +124,82 @@ class Ledger:
                 cause, spoilt = error, spoilt + 1
                 if spoilt >= 2 and len(wishes) > 1:
                     middle = len(wishes) // 2
-                    first = await self._persist(wishes[:middle], write)
-                    second = await self._persist(wishes[middle:], write)
-                    return Batch(first.decisions + second.decisions, first.counters + second.counters)
+                    words, news = await self._persist(name, wishes[:middle], write, lend, busy)
+                    more_words, more_news = await self._persist(name, wishes[middle:], write, lend, busy)
+                    return words + more_words, news + more_news
                 if spoilt >= 5:
                     log.error("a wish is refused by the schema", error=type(error).__name__)
-                    return Batch([Decision("busy") for _ in wishes], [])
+                    return [busy] * len(wishes), []
             except (DatabaseBusy, *DISCONNECTED) as error:
                 cause = error
             if time.monotonic() + pause_s > deadline:
+                self._meters.unknown.labels(name).inc(len(wishes))
                 raise OutcomeUnknown from cause
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.5)
 
+    async def _decide(
+        self,
+        name: str,
+        wishes: list[Wish],
+        write: Callable[[Any, list[Wish]], Awaitable[tuple[list[Decision], list[Counter]]]],
+    ) -> Batch:
+        """`_persist` in a transaction, for wishes and decisions."""
+        return Batch(*await self._persist(name, wishes, write, self._database.transaction, BUSY))
+
+    async def hold_rows(self, holds: HoldColumns) -> tuple[list[Any], list[Any]]:
+        """Hold places for a batch, all or none per hold: rows of booking/hold_many, words first, then counters."""
+
+        async def write(connection: Any, part: HoldColumns) -> tuple[list[Any], list[Any]]:
+            rows = await connection.fetch(statement("booking/hold_many"), *part.columns, self._hold_ttl_ms)
+            return rows[: len(part)], rows[len(part) :]
+
+        return await self._persist("hold", holds, write, self._database.single, (None, BUSY.code, None, None))
+
     async def hold_many(self, wishes: list[HoldWish]) -> Batch:
         """Hold places for a batch, all or none per wish. Codes: see sql/queries/booking/hold_many.sql."""
-        tokens = [UUID(bytes=os.urandom(16), version=4) for _ in wishes]
-        prepared = list(zip(wishes, claim_ids(len(wishes)), tokens, strict=True))
+        columns = HoldColumns(
+            [
+                claim_ids(len(wishes)),
+                [UUID(bytes=os.urandom(16), version=4) for _ in wishes],
+                [w.caller.actor for w in wishes],
+                [w.caller.account_id for w in wishes],
+                [w.person_id for w in wishes],
+                [w.window_id for w in wishes],
+                [w.channel for w in wishes],
+                [w.stock_id for w in wishes],
+                [w.key for w in wishes],
+                [w.body_hash for w in wishes],
+                [w.caller.source for w in wishes],
+            ]
+        )
+        words, counters = await self.hold_rows(columns)
+        return Batch(
+            [Decision(code, answer, retry_at) for _, code, retry_at, answer, *_ in words],
+            [_counter(row) for row in counters],
+        )
 
-        async def write(connection: Any, part: list[tuple[HoldWish, UUID, UUID]]) -> Batch:
-            asked = [wish for wish, _, _ in part]
-            people = [w.person_id for w in asked]
-            windows = [w.window_id for w in asked]
-            channels = [w.channel for w in asked]
-            stocks = [w.stock_id for w in asked]
-            await connection.execute(statement("booking/lock_for_hold"), people, windows, channels, stocks)
-            rows = await connection.fetch(
-                statement("booking/hold_many"),
-                [claim_id for _, claim_id, _ in part],
-                [token for _, _, token in part],
-                [w.caller.actor for w in asked],
-                [w.caller.account_id for w in asked],
-                people,
-                windows,
-                channels,
-                stocks,
-                [w.key for w in asked],
-                [w.body_hash for w in asked],
-                [w.caller.source for w in asked],
-                self._hold_ttl_ms,
-            )
-            places = {(w.window_id, w.channel, w.stock_id) for w in asked}
-            return Batch([_decision(row, row["retry_at"]) for row in rows], await _counters(connection, places))
-
-        return await self._persist(prepared, write)
+    @asynccontextmanager
+    async def _timed(self, name: str) -> AsyncIterator[None]:
+        """Time one try, waiting for a connection and the commit included, and count how it ended."""
+        began, ending = time.perf_counter(), "away"
+        try:
+            yield
+            ending = "committed"
+        except TRANSIENT:
+            ending = "transient"
+            raise
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError):
+            ending = "spoilt"
+            raise
+        finally:
+            self._meters.seconds.labels(name).observe(time.perf_counter() - began)
+            self._meters.tries.labels(name, ending).inc()
 
     async def confirm_many(self, wishes: list[ConfirmWish]) -> Batch:
         """Confirm holds. Codes: see sql/queries/booking/confirm_many.sql."""
 
-        async def write(connection: Any, part: list[ConfirmWish]) -> Batch:
+        async def write(connection: Any, part: list[ConfirmWish]) -> tuple[list[Decision], list[Counter]]:
             rows = await connection.fetch(
                 statement("booking/confirm_many"),
                 [w.claim_id for w in part],
@@ -137,12 +213,12 @@ class Ledger:
             )
             return await _batch_of(connection, rows)
 
-        return await self._persist(wishes, write)
+        return await self._decide("confirm", wishes, write)
 
     async def end_many(self, wishes: list[EndWish]) -> Batch:
         """Release holds and cancel reservations. Codes: see sql/queries/booking/end_many.sql."""
 
-        async def write(connection: Any, part: list[EndWish]) -> Batch:
+        async def write(connection: Any, part: list[EndWish]) -> tuple[list[Decision], list[Counter]]:
             rows = await connection.fetch(
                 statement("booking/end_many"),
                 [w.claim_id for w in part],
@@ -157,12 +233,12 @@ class Ledger:
             )
             return await _batch_of(connection, rows)
 
-        return await self._persist(wishes, write)
+        return await self._decide("end", wishes, write)
 
     async def reschedule(self, wish: RescheduleWish) -> Batch:
         """Move one reservation to another window. Codes: see sql/queries/booking/reschedule.sql."""
 
-        async def write(connection: Any, part: list[RescheduleWish]) -> Batch:
+        async def write(connection: Any, part: list[RescheduleWish]) -> tuple[list[Decision], list[Counter]]:
             (w,) = part
             await connection.execute(
                 statement("booking/lock_for_reschedule"), w.claim_id, w.window_id, w.channel, w.stock_id
@@ -182,26 +258,37 @@ class Ledger:
             places = {(w.window_id, w.channel, w.stock_id)}
             if row["old_window_id"] is not None:
                 places.add((row["old_window_id"], row["old_channel"], row["old_stock_id"]))
-            return Batch([_decision(row, row["retry_at"])], await _counters(connection, places))
+            return [_decision(row, row["retry_at"])], await _counters(connection, places)
 
-        return await self._persist([wish], write)
+        return await self._decide("reschedule", [wish], write)
 
     async def expire_due(self, *, at_most: int) -> tuple[int, list[Counter]]:
         """Expire holds past their deadline and grace, by the database's clock; returns how many, and the counters."""
-        async with self._database.transaction() as connection:
+        async with self._timed("expire"), self._database.transaction() as connection:
             rows = await connection.fetch(statement("booking/expire_due"), self._grace_ms, at_most)
             places = {(row["window_id"], row["channel"], row["stock_id"]) for row in rows}
             return len(rows), await _counters(connection, places)
 
-    async def find_answers(self, keys: list[tuple[str, str]]) -> list[tuple[str, bytes, Any] | None]:
-        """For each (actor, key): the operation, body hash and first answer stored with its change, or None."""
+    async def find_answers(self, keys: list[tuple[str, str]]) -> list[tuple[str, bytes, str] | None]:
+        """For each (actor, key): the operation, body hash and first answer (JSON) stored with its change, or None."""
         async with self._database.read() as connection:
             rows = await connection.fetch(
                 statement("booking/find_answers"), [actor for actor, _ in keys], [key for _, key in keys]
             )
-        found: list[tuple[str, bytes, Any] | None] = [None] * len(keys)
+        found: list[tuple[str, bytes, str] | None] = [None] * len(keys)
         for row in rows:
-            found[row["n"] - 1] = (row["operation"], bytes(row["body_hash"]), orjson.loads(row["answer"]))
+            found[row["n"] - 1] = (row["operation"], bytes(row["body_hash"]), row["answer"])
+        return found
+
+    async def hold_states(self, holds: list[tuple[UUID, UUID]]) -> list[str | None]:
+        """For each (account, claim): state and deadline as JSON, or None where the account has no such claim."""
+        async with self._database.read() as connection:
+            rows = await connection.fetch(
+                statement("booking/hold_states"), [account for account, _ in holds], [claim for _, claim in holds]
+            )
+        found: list[str | None] = [None] * len(holds)
+        for row in rows:
+            found[row["n"] - 1] = row["answer"]
         return found
 
     async def session_of_window(self, window_id: int) -> int | None:
@@ -212,17 +299,16 @@ class Ledger:
 
 
 def _decision(row: Any, retry_at: datetime | None = None, places: tuple[tuple[int, str, int], ...] = ()) -> Decision:
-    answer = row["answer"]
-    return Decision(row["code"], orjson.loads(answer) if answer is not None else None, retry_at, places)
+    return Decision(row["code"], row["answer"], retry_at, places)
 
 
-async def _batch_of(connection: Any, rows: list[Any]) -> Batch:
+async def _batch_of(connection: Any, rows: list[Any]) -> tuple[list[Decision], list[Counter]]:
     places = {
         (row["window_id"], row["channel"], row["stock_id"])
         for row in rows
         if row["window_id"] is not None and row["answer"] is not None
     }
-    return Batch([_decision(row) for row in rows], await _counters(connection, places))
+    return [_decision(row) for row in rows], await _counters(connection, places)
 
 
 async def _counters(connection: Any, places: set[tuple[int, str, int]]) -> list[Counter]:
@@ -235,4 +321,8 @@ async def _counters(connection: Any, places: set[tuple[int, str, int]]) -> list[
         [channel for _, channel, _ in ordered],
         [stock for _, _, stock in ordered],
     )
-    return [Counter(row["session_id"], row["field"], row["version"], row["free"]) for row in rows]
+    return [_counter(row) for row in rows]
+
+
+def _counter(row: Any) -> Counter:
+    return Counter(row["session_id"], row["field"], row["version"], row["free"])

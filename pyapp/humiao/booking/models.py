@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from humiao.errors import Refusal
+import orjson
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +80,17 @@ class RescheduleWish:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The ledger's word on one wish: a code, and the answer where something was had. `places` are those it touched."""
+    """The ledger's word on one wish: a code, and the answer (JSON) where something was had. `places` it touched."""
 
     code: str
-    answer: Mapping[str, Any] | None = None
+    answer_json: str | None = None
     retry_at: datetime | None = None
     places: tuple[tuple[int, str, int], ...] = ()  # (window_id, channel, stock_id)
 
-    def as_result(self) -> Mapping[str, Any] | Refusal:
-        """The answer if there is one, else the refusal."""
-        return self.answer if self.answer is not None else Refusal(self.code, retry_at=self.retry_at)
+    @property
+    def answer(self) -> Mapping[str, Any] | None:
+        """The answer, read."""
+        return None if self.answer_json is None else orjson.loads(self.answer_json)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+import orjson
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from humiao.auth.dependencies import current_resident, current_resident_fast
 from humiao.auth.tokens import Resident
 from humiao.booking.schemas import (
+    Availability,
     CancelRequest,
     ConfirmRequest,
     HoldAnswer,
     HoldRequest,
+    HoldState,
     ReleaseAnswer,
     ReleaseRequest,
     RescheduleRequest,
@@ -21,9 +24,22 @@ from humiao.booking.schemas import (
 from humiao.booking.service import BookingService
 from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
+from humiao.kit.shapes import PathId
 from humiao.kit.web import idempotency_key
 
-router = APIRouter(prefix="/api/v1/resident", tags=["booking"])
+
+def _not_stored(response: Response) -> None:
+    """What is a person's, and what changes by the second, is kept by nobody on the way."""
+    response.headers["Cache-Control"] = "no-store"
+
+
+def _as_told_first(answer: Any, status: int = 200) -> Response:
+    """An answer as the ledger spelled it, which is how the gate tells it, too."""
+    return Response(orjson.dumps(answer), status, {"Cache-Control": "no-store"}, media_type="application/json")
+
+
+router = APIRouter(prefix="/api/v1/resident", tags=["booking"], dependencies=[Depends(_not_stored)])
+public = APIRouter(prefix="/api/v1/public", tags=["booking"])
 
 
 def service(request: Request) -> BookingService:
@@ -36,18 +52,34 @@ Service = Annotated[BookingService, Depends(service)]
 Me = Annotated[Resident, Depends(current_resident)]
 MeFast = Annotated[Resident, Depends(current_resident_fast)]
 Key = Annotated[str, Depends(idempotency_key)]
+PassHeader = Annotated[str | None, Header(alias="Eligibility-Pass", description="资格凭证，由 /resident/passes 签发")]
 
 
-@router.post("/holds", status_code=201, response_model=HoldAnswer, responses=problems(400, 401, 404, 409, 422, 503))
-async def hold(body: HoldRequest, me: MeFast, key: Key, booking: Service) -> Any:
+@router.post(
+    "/holds", status_code=201, response_model=HoldAnswer, responses=problems(400, 401, 403, 404, 409, 422, 503)
+)
+async def hold(body: HoldRequest, me: MeFast, key: Key, booking: Service, eligibility_pass: PassHeader = None) -> Any:
     """占号: hold a place for a person; answered only after it is committed."""
-    return unwrap(await booking.hold(me, body, key))
+    return _as_told_first(unwrap(await booking.hold(me, body, key, eligibility_pass)), 201)
 
 
 @router.get("/holds/{hold_id}", response_model=Reservation, responses=problems(401, 404))
 async def show_hold(hold_id: UUID, me: Me, booking: Service) -> Any:
     """State of a hold and of what became of it."""
     return unwrap(await booking.show(me, hold_id, missing="unknown_hold"))
+
+
+@router.get("/holds/{hold_id}/status", response_model=HoldState, responses=problems(401, 404, 503))
+async def hold_status(hold_id: UUID, me: MeFast, booking: Service) -> Any:
+    """占号状态: what became of a hold, for those who wait; answered by the gate in batches."""
+    return _as_told_first(unwrap(await booking.hold_state(me, hold_id)))
+
+
+@public.get("/sessions/{session_id}/availability", response_model=Availability, responses=problems(404))
+async def availability(session_id: PathId, booking: Service) -> Response:
+    """场次余号: what is free, some tenths of a second old; the gate answers it from memory."""
+    text = unwrap(await booking.availability(session_id))
+    return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @router.post(

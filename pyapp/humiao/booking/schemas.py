@@ -54,6 +54,40 @@ class HoldAnswer(Answer):
     stock_id: int
 
 
+class HoldState(Answer):
+    """What became of a hold; small, for those who ask again and again."""
+
+    hold_id: UUID
+    state: State
+    held_until: CityTime | None
+
+
+class WindowAvailability(Answer):
+    """A window: `free` is what can be booked through this channel, now or when it opens."""
+
+    window_id: int
+    state: Literal["open", "full", "not_yet", "ended", "closed"]
+    free: int
+    bookable_from: CityTime | None
+
+
+class StockAvailability(Answer):
+    """A stock: doses that may be promised."""
+
+    stock_id: int
+    free: int
+
+
+class Availability(Answer):
+    """What is free in a clinic session. `version` rises with every change; `as_of` is when it was looked at."""
+
+    session_id: int
+    version: int
+    as_of: CityTime
+    windows: list[WindowAvailability]
+    stocks: list[StockAvailability]
+
+
 class ReleaseAnswer(Answer):
     """What became of the hold."""
 

@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,12 +12,15 @@ from humiao.auth.tokens import Resident
 from humiao.booking.engine import BookingEngine, Result
 from humiao.booking.models import Caller, ConfirmWish, EndWish, HoldWish, RescheduleWish
 from humiao.booking.schemas import CancelRequest, ConfirmRequest, HoldRequest, ReleaseRequest, RescheduleRequest
+from humiao.eligibility.service import EligibilityService
 from humiao.errors import Refusal
 from humiao.kit.crypto import Vault
 from humiao.kit.database import Database
 from humiao.kit.masking import mask_name
 from humiao.kit.sql import statement
 from humiao.kit.web import body_hash
+from humiao.limits.rules import Limit, judge_cancelling
+from humiao.limits.service import LimitsService, in_force
 
 PAGE = 50
 STATE_LABELS = {
@@ -43,8 +48,19 @@ def _position(cursor: str) -> tuple[datetime, UUID] | None:
 class BookingService:
     """What a resident may do with places. Ownership is asked inside every statement."""
 
-    def __init__(self, engine: BookingEngine, database: Database, vault: Vault, *, channel: str = "h5") -> None:
+    def __init__(
+        self,
+        engine: BookingEngine,
+        database: Database,
+        vault: Vault,
+        eligibility: EligibilityService,
+        limits: LimitsService,
+        *,
+        channel: str = "h5",
+    ) -> None:
         self._engine = engine
+        self._eligibility = eligibility
+        self._limits = limits
         self._database = database
         self._vault = vault
         self._channel = channel
@@ -52,8 +68,13 @@ class BookingService:
     def _caller(self, me: Resident) -> Caller:
         return Caller(me.actor, me.account_id, self._channel)
 
-    async def hold(self, me: Resident, body: HoldRequest, key: str) -> Result:
-        """Hold a place for one of the caller's people."""
+    async def hold(self, me: Resident, body: HoldRequest, key: str, eligibility_pass: str | None) -> Result:
+        """Hold a place for one of the caller's people. The pass is no part of what is asked: a retry may renew it."""
+        refusal = await self._eligibility.check(
+            eligibility_pass, me, person_id=body.person_id, window_id=body.window_id, stock_id=body.stock_id
+        )
+        if refusal is not None:
+            return refusal
         digest = body_hash("hold", body.model_dump())
         return await self._engine.hold(
             HoldWish(self._caller(me), body.person_id, body.window_id, self._channel, body.stock_id, key, digest)
@@ -71,20 +92,42 @@ class BookingService:
         return await self._engine.end(EndWish(self._caller(me), "release", hold_id, body.hold_token, None, key, digest))
 
     async def cancel(self, me: Resident, reservation_id: UUID, body: CancelRequest, key: str) -> Any:
-        """Cancel a reservation before its window begins."""
+        """Cancel a reservation before its window begins, and before the deadline where a rule sets one."""
         digest = body_hash("cancel", {"reservation": str(reservation_id)} | body.model_dump())
+        refusal = await self._limits.refuse_cancelling(me.account_id, reservation_id)
+        # A repeat is owed its first answer, whatever the time is by now.
+        if refusal and not await self._engine.is_answered(me.actor, key):
+            return refusal
         result = await self._engine.end(
             EndWish(self._caller(me), "cancel", reservation_id, None, body.reason, key, digest)
         )
         return await self._shown(me, reservation_id, result, "unknown_reservation")
 
     async def reschedule(self, me: Resident, reservation_id: UUID, body: RescheduleRequest, key: str) -> Any:
-        """Move a reservation to another window of the same vaccine."""
+        """Move a reservation to another window of the same vaccine, on a day on which the person may come."""
         digest = body_hash("reschedule", {"reservation": str(reservation_id)} | body.model_dump())
+        # A move gives the place back as a cancelling does: without the same deadline it would be the way around it.
+        refusal = await self._limits.refuse_cancelling(
+            me.account_id, reservation_id
+        ) or await self._eligibility.check_move(me, reservation_id, window_id=body.window_id, stock_id=body.stock_id)
+        # A repeat is owed its first answer, whatever the rules say by now.
+        if refusal and not await self._engine.is_answered(me.actor, key):
+            return refusal
         result = await self._engine.reschedule(
             RescheduleWish(self._caller(me), reservation_id, body.window_id, self._channel, body.stock_id, key, digest)
         )
         return await self._shown(me, reservation_id, result, "unknown_reservation")
+
+    async def hold_state(self, me: Resident, hold_id: UUID) -> Result:
+        """What became of a hold, without the rest of it."""
+        return await self._engine.hold_state(me.account_id, hold_id)
+
+    async def availability(self, session_id: int) -> str | Refusal:
+        """What is free in a clinic session, as JSON."""
+        state = await self._engine.look(session_id)
+        if state is None:
+            return Refusal("unknown_session")
+        return state.availability(self._channel, time.time_ns() // 1_000_000)
 
     async def _shown(self, me: Resident, claim_id: UUID, result: Result, missing: str) -> Any:
         return result if isinstance(result, Refusal) else await self.show(me, claim_id, missing=missing)
@@ -93,7 +136,8 @@ class BookingService:
         """One claim of the caller's people; somebody else's does not exist."""
         async with self._database.read() as connection:
             row = await connection.fetchrow(statement("booking/show_claim"), me.account_id, claim_id)
-        return Refusal(missing) if row is None else self._reservation(row)
+            limits = await in_force(connection, "cancel_deadline")
+        return Refusal(missing) if row is None else self._reservation(row, limits)
 
     async def list(self, me: Resident, *, state: str, cursor: str | None) -> dict[str, Any] | Refusal:
         """A page of claims of the caller's people, newest first."""
@@ -105,16 +149,18 @@ class BookingService:
             rows = await connection.fetch(
                 statement("booking/list_claims"), me.account_id, state == "live", *after, PAGE + 1
             )
+            limits = await in_force(connection, "cancel_deadline")
         following = None
         if len(rows) > PAGE:
             last = rows[PAGE - 1]
             position = f"{last['held_at'].astimezone(UTC).isoformat()}|{last['claim_id']}"
             following = base64.urlsafe_b64encode(position.encode()).decode()
-        return {"items": [self._reservation(row) for row in rows[:PAGE]], "next_cursor": following}
+        return {"items": [self._reservation(row, limits) for row in rows[:PAGE]], "next_cursor": following}
 
-    def _reservation(self, row: Any) -> dict[str, Any]:
+    def _reservation(self, row: Any, limits: Sequence[Limit]) -> dict[str, Any]:
         name = self._vault.open(bytes(row["name_sealed"]), row=row["person_id"], field="name")
-        before = row["now"] < row["starts_at"]
+        late = judge_cancelling(limits, frozenset(row["series"]), row["starts_at"], row["now"])
+        before = row["now"] < row["starts_at"] and late is None
         return {
             "reservation_id": row["claim_id"],
             "state": row["state"],

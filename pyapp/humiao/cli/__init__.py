@@ -6,6 +6,7 @@ Commands load what they need when they run, so that `--help` is quick and the la
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from humiao.cli.draw import draw_app
+from humiao.cli.immunizations import app as immunizations_app
+from humiao.cli.limits import app as limits_app
+from humiao.cli.school import school_app
 from humiao.settings import Settings
 
 app = typer.Typer(
@@ -24,12 +29,20 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # locals may hold personal data and keys
     help="沪苗 Humiao：疫苗接种登记、预约与公共服务 / registration, booking and public services for immunization.",
 )
+keys_app = typer.Typer(invoke_without_command=True)
 staff_app = typer.Typer(no_args_is_help=True, help="员工账号 / staff accounts.")
 audit_app = typer.Typer(no_args_is_help=True, help="审计链 / the audit chain.")
+challenge_app = typer.Typer(no_args_is_help=True, help="安全验证 / challenges.")
 demo_app = typer.Typer(no_args_is_help=True, help="演示城市 / the demo city.")
+app.add_typer(keys_app, name="keys")
 app.add_typer(staff_app, name="staff")
 app.add_typer(audit_app, name="audit")
+app.add_typer(challenge_app, name="challenge")
 app.add_typer(demo_app, name="demo")
+app.add_typer(immunizations_app, name="immunizations")
+app.add_typer(draw_app, name="draw")
+app.add_typer(limits_app, name="limits")
+app.add_typer(school_app, name="school")
 console = Console()
 
 Result = TypeVar("Result")
@@ -99,15 +112,35 @@ def up(
 
 @app.command()
 def serve(city: OfCity = "") -> None:
-    """提供接口与页面 / serve the API and pages: one process; run as many as needed behind a balancer."""
+    """提供接口与页面 / serve the API and pages: one process; run as many as needed behind gates or a balancer."""
     import uvicorn
+
+    from humiao.kit.garbage import calm_down
 
     del city
     settings = _settings_of_process()
+    place: dict[str, Any] = {"host": settings.http_host, "port": settings.http_port}
+    if settings.http_socket:
+        # Only gates reach the socket, and they say who asks.
+        place = {"uds": str(settings.http_socket), "proxy_headers": True, "forwarded_allow_ips": "*"}
+    import humiao.main  # noqa: F401 - what is imported now is set aside with the rest
+
+    calm_down()
     uvicorn.run(
-        "humiao.main:create_app", factory=True, host=settings.http_host, port=settings.http_port, loop="uvloop",
-        http="httptools", access_log=False, server_header=False, timeout_graceful_shutdown=8, log_level="warning",
+        "humiao.main:create_app", factory=True, loop="uvloop", http="httptools", access_log=False, server_header=False,
+        timeout_graceful_shutdown=8, log_level="warning", **place,
     )  # fmt: skip
+
+
+@app.command()
+def gate(city: OfCity = "") -> None:
+    """抢号入口 / the gate: answers the hot routes, passes everything else on to the API; run as many as needed."""
+    import uvloop
+
+    from humiao.gate.run import main
+
+    del city
+    uvloop.run(main(_settings_of_process()))
 
 
 @app.command()
@@ -127,15 +160,41 @@ def _settings_of_process() -> Settings:
     return settings
 
 
-@app.command()
-def keys() -> None:
-    """建密钥文件 / make the key file where there is none; one that is there is never replaced."""
+@keys_app.callback()
+def keys(context: typer.Context) -> None:
+    """建密钥文件 / make the key file where there is none; a key that is there is never replaced."""
     from humiao.kit.keys import make_keys
 
+    if context.invoked_subcommand:
+        return
     path = Settings().keys_path
     there = path.exists()
     make_keys(path)
     console.print(f"{'已有 / already there' if there else '已建 / made'}：{path}", highlight=False)
+
+
+class RevokedChoice(StrEnum):
+    """Which tokens."""
+
+    passes = "passes"
+    residents = "residents"
+    staff = "staff"
+
+
+@keys_app.command("revoke")
+def keys_revoke(what: Annotated[RevokedChoice, typer.Argument(help="哪一种 / which tokens")]) -> None:
+    """吊销已签发的凭证 / refuse every pass or access token signed so far, within two seconds, everywhere."""
+    from humiao.auth.generations import Audience, revoke
+
+    audiences: dict[RevokedChoice, Audience] = {
+        RevokedChoice.passes: "pass", RevokedChoice.residents: "resident", RevokedChoice.staff: "staff",
+    }  # fmt: skip
+
+    async def work(connection: Any, _settings: Settings) -> int:
+        return await revoke(connection, audiences[what])
+
+    generation = _with_database(work)
+    console.print(f"已吊销 / revoked {what.value}：第 {generation} 代以前的都不再有效 / those before are refused")
 
 
 @app.command()
@@ -143,6 +202,7 @@ def migrate() -> None:
     """升级数据库 / bring the database up to date: schema and reference data."""
     import asyncpg
 
+    from humiao.immunizations.service import publish_shipped
     from humiao.kit.migrations import migrate as run
     from humiao.vaccines.load import load_catalogue
 
@@ -159,6 +219,7 @@ def migrate() -> None:
         connection = await asyncpg.connect(database_url)
         try:
             await load_catalogue(connection)
+            await publish_shipped(connection)
         finally:
             await connection.close()
         return done
@@ -178,10 +239,12 @@ def status() -> None:
     if city is None:
         console.print(f"没有城市在 {home} 运行 / no city runs here", style="yellow", highlight=False)
         raise typer.Exit(1)
-    table = Table("进程 / process", "PID", "日志 / log", title=city["url"])
-    table.add_row("up", str(city["pid"]), "")
+    table = Table("进程 / process", "PID", "指标 / metrics", "日志 / log", title=city["url"])
+    table.add_row("up", str(city["pid"]), "", "")
     for name, pid in city["pids"].items():
-        table.add_row(name, str(pid), str(home / "logs" / f"{name}.log"))
+        admin = city["admin"].get(name)
+        shown = f"http://{admin}/metrics" if admin else ""
+        table.add_row(name, str(pid), shown, str(home / "logs" / f"{name}.log"))
     console.print(table)
 
 
@@ -222,6 +285,14 @@ def openapi() -> None:
 
 
 @app.command()
+def problems() -> None:
+    """答复用语 / print what to do next for every problem code, as the pages read it; needs no city."""
+    from humiao.errors import steps_by_code
+
+    typer.echo(json.dumps(steps_by_code(), ensure_ascii=False, indent=1, sort_keys=True))
+
+
+@app.command()
 def doctor() -> None:
     """体检 / check this machine and the running city; says what to do where something is wrong."""
     from humiao.cli.doctor import examine
@@ -244,6 +315,9 @@ class FaultChoice(StrEnum):
     quota = "quota"
     valkey = "valkey"
     api = "api"
+    gate = "gate"
+    postgres = "postgres"
+    every = "all"
 
 
 @app.command()
@@ -251,7 +325,10 @@ def rush(
     residents: Annotated[int, typer.Option(min=1, max=100_000, help="多少人抢 / how many race")] = 2000,
     places: Annotated[int, typer.Option(min=1, max=50_000, help="多少个号 / for how many places")] = 200,
     fault: Annotated[
-        FaultChoice, typer.Option(help="quota: +50, -20; valkey: kill -9, back empty; api: kill -9")
+        FaultChoice,
+        typer.Option(
+            help="quota: +50, -20; valkey: kill -9, back empty; api, gate, postgres: kill -9; all: 依次 / in turn"
+        ),
     ] = FaultChoice.none,
     json_file: Annotated[Path | None, typer.Option(help="write the verdict here as JSON")] = None,
 ) -> None:
@@ -260,7 +337,7 @@ def rush(
 
     with _bar() as bar:
         code = rush_at_terminal(
-            _addressed(), console, bar, residents=residents, places=places, fault=fault.value, json_file=json_file
+            _addressed(), console, bar, residents=residents, places=places, choice=fault.value, json_file=json_file
         )
     raise typer.Exit(code)
 
@@ -325,3 +402,31 @@ def audit_verify() -> None:
     report = _with_database(work)
     console.print(f"核验 {report.links} 个链节、{report.entries} 条记录：{report.finding}")
     raise typer.Exit(0 if report.sound else 1)
+
+
+@challenge_app.command("solve")
+def challenge_solve() -> None:
+    """完成安全验证 / solve the challenge on standard input (of GET /public/challenges) and print the solution."""
+    from humiao.antiabuse.challenges import solve
+
+    try:
+        typer.echo(solve(json.loads(sys.stdin.read())))
+    except ValueError:
+        console.print("标准输入不是安全验证题 / no challenge on standard input", style="red")
+        raise typer.Exit(1) from None
+
+
+@app.command("signals")
+def signals_command(
+    days: Annotated[int, typer.Option(min=1, max=90, help="最近几天 / how far back")] = 7,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="条数 / how many")] = 50,
+) -> None:
+    """异常信号 / the breaker of codes by SMS, and what looked like abuse: masked, for people to judge."""
+    from humiao.cli.signals import show
+
+    async def work(connection: Any, _settings: Settings) -> Any:
+        from humiao.antiabuse.signals import review
+
+        return await review(connection, days=days, at_most=count)
+
+    show(_with_database(work), console)

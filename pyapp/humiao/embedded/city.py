@@ -22,7 +22,9 @@ API_PATIENCE_S = 60.0
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.2, 5.0
 STEADY_S = 30.0  # what ran this long is started again without a long wait
 SAME_WARNING_S = 10.0
-CHILDREN = ("serve", "worker")
+CHILDREN = ("gate", "serve", "worker")  # in the order of stopping
+DEMO_CHALLENGE_COST = 200  # a few milliseconds of work
+SOCKET_PATH_MAX = 100  # of the bytes that a Unix socket's address may have, with some to spare
 
 
 class AlreadyRunning(Exception):
@@ -85,6 +87,8 @@ class City:
         self._run_file = self._home / "run" / "city.json"
         self._shown: dict[tuple[str, str], float] = {}
         self.port = settings.http_port
+        self._admin_ports: dict[str, int] = {}  # where each of our processes shows its metrics
+        self._api_port = 0  # where the path of a socket would be too long
         self.demo_password = ""  # of the demo's staff accounts, made for this installation
 
     @property
@@ -126,7 +130,10 @@ class City:
         self._narrator.step("API · worker")
         if self.port == 0 or not process.port_is_free(self.port):
             self.port = process.free_port()
-        self._children = [Child(self._home, name, self._environment()) for name in CHILDREN]
+        self._api_port = process.free_port()
+        wanted = [name for name in CHILDREN if name != "gate" or self._settings.gate]
+        self._admin_ports = {name: process.free_port() for name in wanted}
+        self._children = [Child(self._home, name, self._environment(name)) for name in wanted]
         for child in self._children:
             await child.start_async()
         self.demo_password = await loading.load_data(
@@ -151,15 +158,41 @@ class City:
         self._lock = lock
         self._run_file.unlink(missing_ok=True)  # of a launcher that was killed
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, name: str) -> dict[str, str]:
         return {
             "HUMIAO_HOME": str(self._home),
             "HUMIAO_DATABASE_URL": self.database_url,
             "HUMIAO_REDIS_URL": self.redis_url,
             "HUMIAO_HTTP_HOST": self._settings.http_host,
             "HUMIAO_HTTP_PORT": str(self.port),
+            "HUMIAO_ADMIN": self._admin(name),
+            "HUMIAO_CHALLENGE_COST": str(self._challenge_cost()),
+            **self._places(name),
             "HUMIAO_KEYS_FILE": str(self._settings.keys_path.resolve()),
         }
+
+    def _admin(self, name: str) -> str:
+        return f"127.0.0.1:{self._admin_ports[name]}"
+
+    def _challenge_cost(self) -> int:
+        """A demo city is for looking at: little work, unless somebody set how much."""
+        chosen = "challenge_cost" in self._settings.model_fields_set
+        return self._settings.challenge_cost if chosen or not self._demo else DEMO_CHALLENGE_COST
+
+    def _places(self, name: str) -> dict[str, str]:
+        """Where a child listens and finds the API. The gate alone listens to the world, or the API without one."""
+        if not self._settings.gate:
+            return {}
+        socket = self._home / "run" / "api.sock"
+        short = len(os.fsencode(socket)) <= SOCKET_PATH_MAX
+        upstream = f"unix:{socket}" if short else f"http://127.0.0.1:{self._api_port}"
+        if name == "serve":
+            if short:
+                return {"HUMIAO_HTTP_SOCKET": str(socket)}
+            return {"HUMIAO_HTTP_HOST": "127.0.0.1", "HUMIAO_HTTP_PORT": str(self._api_port)}
+        # On this machine everybody may say in whose name they ask, as a proxy does.
+        trusted = json.dumps(self._settings.trusted_proxies or ["127.0.0.0/8", "::1/128"])
+        return {"HUMIAO_UPSTREAM": upstream, "HUMIAO_TRUSTED_PROXIES": trusted}
 
     def _note_running(self) -> None:
         write_private(
@@ -172,18 +205,20 @@ class City:
                     "database_url": self.database_url,
                     "redis_url": self.redis_url,
                     "pids": {part.name: part.pid for part in self._parts},
+                    "admin": {child.name: self._admin(child.name) for child in self._children},
                 }
             ),
         )
 
     async def _wait_for_api(self) -> None:
-        serve = self._children[0]
+        needed = [child for child in self._children if child.name in ("gate", "serve")]
         deadline = time.monotonic() + API_PATIENCE_S
-        while time.monotonic() < deadline and serve.pid is not None:
+        while time.monotonic() < deadline and all(child.pid for child in needed):
             if await http_status(self.port, "/readyz") == 200:
                 return
             await asyncio.sleep(0.05)
-        raise ServerFailed(f"the API did not start:\n{serve.log_tail()}")
+        tails = "\n".join(child.log_tail() for child in needed)
+        raise ServerFailed(f"{' or '.join(child.name for child in needed)} did not start:\n{tails}")
 
     async def watch(self, stopping: asyncio.Event) -> None:
         """Restart what dies, show warnings and messages as they come, until `stopping` is set."""

@@ -7,6 +7,7 @@ import asyncpg
 
 from humiao.demo.load import load_demo
 from humiao.embedded.demo_people import bring_people
+from humiao.immunizations.service import publish_shipped
 from humiao.kit.keys import Keys
 from humiao.kit.migrations import migrate
 from humiao.vaccines.load import load_catalogue
@@ -24,6 +25,7 @@ async def load_data(database_url: str, *, demo: bool, home: Path, keys: Keys, on
     connection = await asyncpg.connect(database_url)
     try:
         catalogue = await load_catalogue(connection)
+        await publish_shipped(connection)
         if not demo:
             return ""
         await load_demo(connection, on_progress, catalogue=catalogue)

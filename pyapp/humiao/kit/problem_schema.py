@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class NextStep(BaseModel):
@@ -22,19 +22,44 @@ class FieldError(BaseModel):
     message: str
 
 
-class ProblemDocument(BaseModel):
-    """RFC 9457 problem with a stable code, a Chinese message and what to do next."""
+class BudgetTold(BaseModel):
+    """The budget that has ended: whose, and how many in how long."""
 
-    type: str
+    scope: str
+    window_s: int
+    most: int
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457 problem with a stable code, a Chinese message and what to do next.
+
+    Problems of the rush are small, under 200 bytes: `type` and `next_steps` are then those of the code.
+    """
+
+    type: str | None = Field(None, description="urn:humiao:problem:<code>; left out by small problems")
     title: str
     status: int
-    code: str
+    code: str = Field(description="stable; says what happened and, by problems.json, what to do next")
     detail: str
-    retry_at: str | None = None
-    next_steps: list[NextStep] = []
+    retry_at: str | None = Field(None, description="asking again before this instant will not help")
+    next_steps: list[NextStep] = Field([], description="left out by small problems: look them up by code")
     errors: list[FieldError] = []
     tries_left: int | None = None
+    budget: BudgetTold | None = None
+    reason: str | None = Field(None, description="why a person is not eligible")
+    from_: str | None = Field(None, alias="from", description="the day on which the person will be")
+    until: str | None = Field(None, description="the day on which the person no longer is, or on which the limit ends")
+    rule: str | None = Field(None, description="the rule that refuses")
+    explained: str | None = Field(None, description="that rule in words")
+    latest: str | None = Field(None, description="until when a reservation could be cancelled or moved")
 
+
+# Headers that are optional only in the framework's eyes: what misses is told by a problem of its own.
+NEEDED = {
+    "Idempotency-Key": "^[A-Za-z0-9_-]{8,64}$",
+    "Device-Id": "^[A-Za-z0-9_-]{16,64}$",
+    "Eligibility-Pass": r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$",
+}
 
 REFUSED: dict[str, Any] = {
     "description": "refused",
@@ -76,14 +101,14 @@ def _tell_truly(operation: dict[str, Any]) -> None:
     """What the framework says of faulty input is not what is answered; a key is optional only in its eyes.
 
     Anything may meet a database that is away; a body may be no JSON, too large or of another type; a token may be old,
-    its account locked.
+    its account locked; at the gate anybody may come too often, and find the API away or slow.
     """
     with_body = ("400", "413", "415") if "requestBody" in operation else ()
     with_token = ("401", "403") if "security" in operation else ()
-    for status in (*with_body, *with_token, "422", "500", "503"):
+    for status in (*with_body, *with_token, "422", "429", "500", "502", "503", "504"):
         answer = operation["responses"].get(status)
         if answer is None or "application/problem+json" not in answer.get("content", {}):
             operation["responses"][status] = dict(REFUSED)
     for parameter in operation.get("parameters", []):
-        if parameter["name"] == "Idempotency-Key":
-            parameter |= {"required": True, "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,64}$"}}
+        if parameter["name"] in NEEDED:
+            parameter |= {"required": True, "schema": {"type": "string", "pattern": NEEDED[parameter["name"]]}}

@@ -26,7 +26,16 @@ def _plain(text: Any) -> Any:
 PlainText = Annotated[str, BeforeValidator(_plain)]
 Whole = Annotated[int, Strict()]
 DatabaseId = Annotated[int, Strict(), Field(ge=1, le=2**63 - 1)]
-PathId = Annotated[int, Field(ge=1, le=2**63 - 1)]  # out of a path, where everything is text
+
+
+def _one_spelling(text: Any) -> Any:
+    if isinstance(text, str) and not re.fullmatch("[1-9][0-9]*", text):
+        raise ValueError("编号格式不正确")
+    return text
+
+
+# Out of a path, where everything is text; "+7", "007" and "7.0" are no other spellings of 7, but nothing.
+PathId = Annotated[int, BeforeValidator(_one_spelling), Field(ge=1, le=2**63 - 1)]
 
 
 def _city_time(value: datetime) -> str:

@@ -6,8 +6,8 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import orjson
@@ -19,13 +19,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from humiao.errors import Problem, Refusal, problem_body
-from humiao.kit.database import DISCONNECTED, DatabaseBusy
+from humiao.kit.database import DISCONNECTED, TRANSIENT, DatabaseBusy
+from humiao.kit.measured import note_refusal
 from humiao.kit.strict_json import fault_of
 
 log = structlog.get_logger(__name__)
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 MEMBER = re.compile(r"[a-z][a-z_]{0,39}")
 ERRORS_TOLD = 20
+AWAY_RETRY_S = 2  # after which a database that was away is worth asking again
 
 
 def idempotency_key(key: Annotated[str | None, Header(alias="Idempotency-Key")] = None) -> str:
@@ -44,15 +46,16 @@ def body_hash(operation: str, body: Mapping[str, Any]) -> bytes:
     ).digest()
 
 
-def problem_response(refusal: Refusal) -> Response:
-    """Render a refusal as problem+json; `Retry-After` where a time is known."""
+def problem_response(refusal: Refusal, scope: Scope) -> Response:
+    """Render a refusal as problem+json; `Retry-After` where a time is known. It is noted for the metrics in `scope`."""
+    note_refusal(scope, refusal.code)
     status, body = problem_body(refusal)
     headers = {"Cache-Control": "no-store"}
     if refusal.retry_at is not None and status in (409, 429, 503):
         wait_s = (refusal.retry_at - datetime.now(UTC)).total_seconds()
         headers["Retry-After"] = str(max(1, int(wait_s + 0.999)))
     elif status == 503:
-        headers["Retry-After"] = "2"
+        headers["Retry-After"] = str(AWAY_RETRY_S)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
@@ -98,9 +101,9 @@ def _field_errors(errors: list[Any]) -> list[dict[str, str]]:
 def install_handlers(app: FastAPI) -> None:
     """Answer every exception as a problem with a stable code."""
 
-    async def on_problem(_: Request, problem: Exception) -> Response:
+    async def on_problem(request: Request, problem: Exception) -> Response:
         assert isinstance(problem, Problem)
-        return problem_response(problem.refusal)
+        return problem_response(problem.refusal, request.scope)
 
     async def on_invalid(request: Request, invalid: Exception) -> Response:
         assert isinstance(invalid, RequestValidationError)
@@ -108,10 +111,11 @@ def install_handlers(app: FastAPI) -> None:
         path_errors = [error for error in errors if error["loc"] and error["loc"][0] == "path"]
         if path_errors and len(path_errors) == len(errors):
             # an id that cannot exist is an id that does not exist
-            return problem_response(Refusal("not_found"))
-        return problem_response(Refusal("invalid_input", extra={"errors": _field_errors(errors)}))
+            return problem_response(Refusal("not_found"), request.scope)
+        refusal = Refusal("invalid_input", extra={"errors": _field_errors(errors)})
+        return problem_response(refusal, request.scope)
 
-    async def on_http(_: Request, error: Exception) -> Response:
+    async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = {
             400: "malformed_json",
@@ -119,7 +123,7 @@ def install_handlers(app: FastAPI) -> None:
             405: "method_not_allowed",
             413: "body_too_large",
         }.get(error.status_code, "not_found" if error.status_code < 500 else "internal")
-        response = problem_response(Refusal(code))
+        response = problem_response(Refusal(code), request.scope)
         for name, value in (error.headers or {}).items():
             response.headers[name] = value
         return response
@@ -127,27 +131,34 @@ def install_handlers(app: FastAPI) -> None:
     async def on_away(request: Request, error: Exception) -> Response:
         log.warning("database away", error=type(error).__name__)
         # a change that had begun when the connection broke may have been committed: only its key can tell
-        harmless = isinstance(error, DatabaseBusy) or request.method in ("GET", "HEAD")
-        return problem_response(Refusal("busy" if harmless else "outcome_unknown"))
+        harmless = isinstance(error, (DatabaseBusy, *TRANSIENT)) or request.method in ("GET", "HEAD")
+        retry_at = datetime.now(UTC) + timedelta(seconds=AWAY_RETRY_S)
+        return problem_response(Refusal("busy" if harmless else "outcome_unknown", retry_at), request.scope)
 
     async def on_bug(request: Request, error: Exception) -> Response:
         log.error("unexpected", route=request.scope.get("path"), error=type(error).__name__, exc_info=error)
-        return problem_response(Refusal("internal"))
+        return problem_response(Refusal("internal"), request.scope)
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-    for away in (DatabaseBusy, *DISCONNECTED):
+    for away in (DatabaseBusy, *TRANSIENT, *DISCONNECTED):
         app.add_exception_handler(away, on_away)
     app.add_exception_handler(Exception, on_bug)
 
 
 class Edge:
-    """Refuse by header what need not be read, then by the body's size and form what need not be understood."""
+    """Refuse by header what need not be read, then by the body's size and form what need not be understood.
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    `before_body` may refuse by the head alone, before all else: on the hot routes a stranger is told so first.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, max_body_bytes: int, before_body: Callable[[Scope], Refusal | None] = lambda _: None
+    ) -> None:
         self._app = app
         self._max = max_body_bytes
+        self._before_body = before_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, then pass on."""
@@ -156,6 +167,10 @@ class Edge:
             return
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
+        stranger = self._before_body(scope)
+        if stranger is not None:
+            await problem_response(stranger, scope)(scope, receive, send)
+            return
         refusal = None
         if not length.isdigit() or int(length) > self._max:
             refusal = "body_too_large"
@@ -164,11 +179,11 @@ class Edge:
             if content_type != b"application/json":
                 refusal = "wrong_content_type"
         if refusal:
-            await problem_response(Refusal(refusal))(scope, receive, send)
+            await problem_response(Refusal(refusal), scope)(scope, receive, send)
             return
         body = await self._read(receive)
         if isinstance(body, Refusal):
-            await problem_response(body)(scope, receive, send)
+            await problem_response(body, scope)(scope, receive, send)
             return
         replayed = False
 

@@ -6,6 +6,7 @@ expired code, the confirmation of a reservation that was cancelled since.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -55,10 +56,18 @@ def wait_s(tries: int) -> int:
 class OutboxSender:
     """Sends due messages through a gateway. Any number may run beside each other."""
 
-    def __init__(self, database: Database, vault: Vault, gateway: SmsGateway) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        gateway: SmsGateway,
+        on_try: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`on_try` is told what became of every try: `sent`, `later`, `given_up`."""
         self._database = database
         self._vault = vault
         self._gateway = gateway
+        self._on_try = on_try
 
     async def send_due(self, at_most: int = 50) -> int:
         """Send up to `at_most` messages that are due; returns how many were sent."""
@@ -78,6 +87,7 @@ class OutboxSender:
             sms = await self._compose(row)
             if isinstance(sms, NotSent):
                 await self._mark("mark_failed", message_id, sms.reason)
+                self._on_try("given_up")
                 return False
             await self._gateway.send(sms.phone, sms.text)
         except Exception as error:  # whatever a provider raises, the message stays owed
@@ -85,10 +95,13 @@ class OutboxSender:
             log.warning("message not sent", message_id=message_id, topic=row["topic"], tries=row["tries"], error=name)
             if row["tries"] >= TRIES_MAX:
                 await self._mark("mark_failed", message_id, name)
+                self._on_try("given_up")
             else:
                 await self._mark("try_later", message_id, name, wait_s(row["tries"]))
+                self._on_try("later")
             return False
         await self._mark("mark_sent", message_id)
+        self._on_try("sent")
         return True
 
     async def _mark(self, name: str, *values: Any) -> None:

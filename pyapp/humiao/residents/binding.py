@@ -10,10 +10,10 @@ from humiao.errors import Refusal
 from humiao.kit.audit import write_audit
 from humiao.kit.crypto import Vault
 from humiao.kit.sql import statement
+from humiao.limits.service import refuse_person
 from humiao.residents.documents import DocumentFault, DocumentType, Sex, check_document
 from humiao.residents.schemas import NewPerson, Relation
 
-PEOPLE_MAX = 12
 BIRTH_DATE_MIN = date(1900, 1, 1)
 
 
@@ -70,8 +70,9 @@ async def bind_person(
     if found is not None and (found["bound_elsewhere"] or found["status"] != "active"):
         return Refusal("document_taken")
     people = await connection.fetchrow(statement("residents/count_people"), account_id)
-    if people["people"] >= PEOPLE_MAX:
-        return Refusal("too_many_people")
+    limited = await refuse_person(connection, people["people"])
+    if limited is not None:
+        return limited
     if person.relation == "self" and people["has_self"]:
         return _invalid(("relation", "self_already_bound", "本账户已登记过本人，请选择其他关系"))
 

@@ -41,7 +41,7 @@ async def list_people(caller: Caller, service: Service) -> PeopleAnswer:
 
 @router.post("/people", status_code=201, summary="添加家庭成员", responses=problems(409))
 async def add_person(body: NewPerson, caller: Caller, key: Key, service: Service) -> PersonAnswer:
-    """Bind a person to the account: twelve at most."""
+    """Bind a person to the account, which acts for as many as the limits allow."""
     return unwrap(await service.add_person(caller, body, key))
 
 

@@ -1,4 +1,4 @@
-"""What happens in the middle of a rush: nothing, a clerk's edits, or a kill -9."""
+"""What happens in the middle of a rush: a clerk's edits, or a kill -9."""
 
 import asyncio
 import os
@@ -7,48 +7,102 @@ import signal
 from typing import Any, Literal
 from uuid import uuid4
 
+import asyncpg
+
 from humiao.auth.tokens import Staff
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.engine import BookingEngine
 from humiao.booking.ledger import Ledger
+from humiao.embedded.city import running_city
 from humiao.embedded.valkey import Valkey
 from humiao.errors import unwrap
-from humiao.kit.database import Database
+from humiao.kit.database import DISCONNECTED, Database
 from humiao.kit.sql import statement
 from humiao.rush.residents import Goal
 from humiao.scheduling.schemas import CapacityInput, QuotaChange, VialsInput
 from humiao.scheduling.service import SchedulingService
 from humiao.settings import Settings
 
-Fault = Literal["none", "quota", "valkey", "api"]
+Fault = Literal["quota", "valkey", "api", "gate", "postgres"]
+FAULTS: list[Fault] = ["quota", "valkey", "api", "gate", "postgres"]
+# The process that a fault kills.
+STRUCK: dict[Fault, str] = {"valkey": "valkey", "api": "serve", "gate": "gate", "postgres": "postgres"}
 QUOTA_UP, QUOTA_DOWN = 50, 20
+GONE_PATIENCE_S = 60.0  # as long as a resident's
 
 
-async def when_half_gone(connection: Any, goal: Goal, wanted: int) -> None:
-    """Wait until half of what the first residents want is taken; gives up after some seconds, the audit then tells."""
-    for _ in range(3000):
-        if await connection.fetchval(statement("rush/taken"), goal.window_id) >= wanted // 2:
-            return
-        await asyncio.sleep(0.002)
+class Striker:
+    """Lets faults happen to the city that runs in a home."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
-async def strike(
-    fault: Fault, settings: Settings, city: dict[str, Any], connection: Any, goal: Goal, places: int
-) -> int:
-    """Let it happen; returns how many places there are from now on."""
-    if fault == "quota":
-        clerk = await _hire(connection, goal)
+    async def strike(self, fault: Fault, goal: Goal, places: int) -> int:
+        """Let it happen; returns how many places there are from now on."""
+        if fault == "quota":
+            return await self._edit_quota(goal, places)
+        if fault == "valkey":
+            # Its file goes first, for the launcher starts it again within a third of a second: it comes back empty.
+            shutil.rmtree(Valkey(self._settings.home).data / "appendonlydir", ignore_errors=True)
+        # What was killed a moment ago may still be on its way back.
+        while not self._kill(STRUCK[fault]):  # noqa: ASYNC110 - the launcher tells nobody
+            await asyncio.sleep(0.1)
+        return places
+
+    def _kill(self, part: str) -> bool:
+        city = running_city(self._settings.home)
+        if city is None:
+            raise CityGone
         try:
-            return await _edit_quota(settings, clerk, goal, places)
+            os.kill(city["pids"][part], signal.SIGKILL)
+        except (ProcessLookupError, TypeError):
+            return False
+        return True
+
+    async def _edit_quota(self, goal: Goal, places: int) -> int:
+        connection = await connect_again(str(self._settings.database_url))
+        try:
+            clerk = await _hire(connection, goal)
+            try:
+                return await _edit_quota(self._settings, clerk, goal, places)
+            finally:
+                await connection.execute(statement("rush/dismiss_clerk"), clerk.staff_id)
         finally:
-            await connection.execute(statement("rush/dismiss_clerk"), clerk.staff_id)
-    if fault == "valkey":
-        # Its file goes first, for the launcher starts it again within a third of a second: it comes back empty.
-        shutil.rmtree(Valkey(settings.home).data / "appendonlydir", ignore_errors=True)
-        os.kill(city["pids"]["valkey"], signal.SIGKILL)
-    elif fault == "api":
-        os.kill(city["pids"]["serve"], signal.SIGKILL)
-    return places
+            await connection.close()
+
+
+class CityGone(Exception):
+    """No city runs in the home any more."""
+
+
+async def connect_again(database_url: str) -> asyncpg.Connection:
+    """Connect to a database that may have been killed and is coming back."""
+    while True:
+        try:
+            return await asyncpg.connect(database_url)
+        except (OSError, asyncpg.PostgresError):
+            await asyncio.sleep(0.2)
+
+
+async def when_taken(database_url: str, goal: Goal, wanted: int) -> None:
+    """Wait until so many places are taken; gives up when residents would, the audit then tells."""
+    connection: asyncpg.Connection | None = None
+    try:
+        async with asyncio.timeout(GONE_PATIENCE_S):
+            while True:
+                connection = connection or await connect_again(database_url)
+                try:
+                    if await connection.fetchval(statement("rush/taken"), goal.window_id) >= wanted:
+                        return
+                except (*DISCONNECTED, asyncpg.PostgresError):
+                    connection.terminate()
+                    connection = None
+                await asyncio.sleep(0.002)
+    except TimeoutError:
+        return
+    finally:
+        if connection:
+            connection.terminate()
 
 
 async def _hire(connection: Any, goal: Goal) -> Staff:

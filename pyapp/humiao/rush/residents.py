@@ -1,20 +1,20 @@
 """Residents in a race: each wants one place and asks with one key until the answer is final, as the real page does.
 
-The first half asks when the doors open, the second half after the fault has struck, so that a fault always has people
-before it, people in flight and people to come, however fast the machine is.
+They come in waves. The first asks when the doors open, each other one after a fault has struck, so that a fault always
+has people before it, people in flight and people to come, however fast the machine is.
 """
 
 import asyncio
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
 import aiohttp
 
-from humiao.auth.tokens import Resident, Tokens
 from humiao.rush.verdict import Verdict
 
 CONNECTIONS = 128
@@ -30,40 +30,66 @@ class Goal:
     session_id: int
     window_id: int
     stock_id: int
+    vaccine_code: str
+
+
+def waves_of(residents: int, places: int, faults: int) -> list[int]:
+    """How many residents come in each wave, one more than there are faults.
+
+    With one fault half come before it. With more of them each finds an equal share of the places untaken, so that none
+    strikes a race that is over; whoever is left comes at the end.
+    """
+    if faults < 2:
+        first = (residents + 1) // 2
+        return [first, residents - first] if faults else [residents]
+    share = min(max(1, places // (faults + 1)), residents // (faults + 1))
+    return [share] * faults + [residents - share * faults]
+
+
+def home_of(person: UUID) -> str:
+    """An address of the person's own: a rush does not come from one house."""
+    return str(IPv4Address(0x0A00_0000 | person.int & 0xFF_FFFF))
 
 
 class Race:
-    """One race: `run` it, `struck.set()` when the second half may come."""
+    """One race: `run` it, `let_in()` when the next wave may come."""
 
-    def __init__(self, url: str, tokens: Tokens, goal: Goal, verdict: Verdict) -> None:
+    def __init__(
+        self, url: str, shown: Mapping[UUID, dict[str, str]], goal: Goal, verdict: Verdict, waves: list[int]
+    ) -> None:
         self._holds = f"{url}/api/v1/resident/holds"
-        self._tokens = tokens
+        self._shown = shown  # what each resident shows: token and pass
         self._goal = goal
         self._verdict = verdict
         self._told: dict[UUID, UUID] = {}
         self._lines = asyncio.Semaphore(CONNECTIONS)  # our own line, so that the API's answers are timed without it
-        self.struck = asyncio.Event()
+        self._waves = waves
+        self._doors = [asyncio.Event() for _ in waves]
+        self.let_in()
 
-    async def run(self, people: list[UUID], on_answer: Callable[[], None]) -> dict[UUID, UUID]:
+    def let_in(self) -> None:
+        """Let the next wave come."""
+        for door in self._doors:
+            if not door.is_set():
+                door.set()
+                return
+
+    async def run(self, on_answer: Callable[[], None]) -> dict[UUID, UUID]:
         """Let everybody ask; fills the verdict's answers and returns who was told of which hold."""
-        half = (len(people) + 1) // 2
+        doors = [door for door, count in zip(self._doors, self._waves, strict=True) for _ in range(count)]
         connector, timeout = aiohttp.TCPConnector(limit=CONNECTIONS), aiohttp.ClientTimeout(total=20)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
 
-            async def one(person: UUID) -> None:
+            async def one(person: UUID, door: asyncio.Event) -> None:
+                await door.wait()
                 await self._ask_until_final(http, person)
                 on_answer()
 
-            async def later(person: UUID) -> None:
-                await self.struck.wait()
-                await one(person)
-
-            await asyncio.gather(*map(one, people[:half]), *map(later, people[half:]))
+            await asyncio.gather(*map(one, self._shown, doors))
         return self._told
 
     async def _ask_until_final(self, http: aiohttp.ClientSession, person: UUID) -> None:
-        token = self._tokens.for_resident(Resident(person, person))
-        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": uuid4().hex}
+        headers = self._shown[person] | {"Idempotency-Key": uuid4().hex, "X-Forwarded-For": home_of(person)}
         began, pause_s = time.monotonic(), PAUSE_S
         while time.monotonic() - began < PATIENCE_S:
             code, hold_id = await self._ask(http, person, headers)

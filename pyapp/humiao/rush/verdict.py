@@ -30,6 +30,7 @@ class Verdict:
     asked_again: int = 0  # times that somebody had to ask once more: busy, unknown, connection lost
     answers_ms: list[float] = field(default_factory=list)  # of every answer of the API
     waits_ms: list[float] = field(default_factory=list)  # of every resident, until the final answer
+    struck: Counter[str] = field(default_factory=Counter)  # faults that happened, by kind
     violations: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -51,6 +52,7 @@ class Verdict:
             "expected": self.expected,
             "answers": dict(self.answers),
             "asked_again": self.asked_again,
+            "struck": dict(self.struck),
             "violations": self.violations,
             "seconds": round(self.seconds, 2),
             "answer_p50_ms": round(percentile(self.answers_ms, 0.5), 1),

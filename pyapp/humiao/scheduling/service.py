@@ -149,9 +149,11 @@ class SchedulingService:
                 statement("scheduling/set_quota"), window_id, channel, body.quota, body.bookable_from
             )
 
+        # free places go to the cache at once; the channel's opening time travels with a load
         return await self._edit(
             me, key, "set_quota", f"quota:{window_id}:{channel}", body.model_dump(mode="json"), body.reason,
-            owner=("scheduling/owner_of_window", window_id, "unknown_window"), edit=edit, field=None,
+            owner=("scheduling/owner_of_window", window_id, "unknown_window"), edit=edit,
+            field=f"q:{window_id}:{channel}", load=True,
         )  # fmt: skip
 
     async def set_vials(self, me: Staff, stock_id: int, body: VialsInput, key: str) -> Any:
@@ -166,7 +168,7 @@ class SchedulingService:
         # vials and their seal travel to the cache with a load: `settle` copies free places only
         return await self._edit(
             me, key, "set_vials", f"stock:{stock_id}", body.model_dump(mode="json"), body.reason,
-            owner=("scheduling/owner_of_stock", stock_id, "unknown_stock"), edit=edit, field=None,
+            owner=("scheduling/owner_of_stock", stock_id, "unknown_stock"), edit=edit, field=None, load=True,
         )  # fmt: skip
 
     async def _edit(
@@ -181,6 +183,7 @@ class SchedulingService:
         owner: tuple[str, int, str],
         edit: Edit,
         field: str | None,
+        load: bool = False,
     ) -> dict[str, Any] | Refusal:
         """One edit of one counter: reach, state, change, audit and idempotency in one transaction; then the cache."""
         owner_statement, owner_id, missing = owner
@@ -205,10 +208,10 @@ class SchedulingService:
         if isinstance(answer, Refusal):
             return answer
         session_id = answer.pop("session_id")
-        if field is None:
-            await self._engine.load([session_id])
-        else:
+        if field is not None:
             await self._engine.settle([Counter(session_id, field, answer["version"], answer["free"])])
+        if load:
+            await self._engine.load([session_id])
         return answer
 
     async def close(self, me: Staff, session_id: int, reason: str, key: str) -> dict[str, Any] | Refusal:

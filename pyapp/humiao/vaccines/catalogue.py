@@ -109,12 +109,18 @@ class District:
     reach_km: float
 
 
-def rough_days(duration: str) -> float:
-    """Length of an ISO 8601 duration of one unit (P28D, P8M, P6Y) in days, good enough to order durations."""
+def split_duration(duration: str) -> tuple[int, str]:
+    """Number and unit of an ISO 8601 duration of one unit: P8M is (8, "M"). Raises ValueError for any other."""
     match = _DURATION.fullmatch(duration)
     if match is None:
         raise ValueError(f"not a duration of days, months or years: {duration!r}")
-    return int(match[1]) * _DAYS_PER_UNIT[match[2]]
+    return int(match[1]), match[2]
+
+
+def rough_days(duration: str) -> float:
+    """Length of an ISO 8601 duration of one unit (P28D, P8M, P6Y) in days, good enough to order durations."""
+    count, unit = split_duration(duration)
+    return count * _DAYS_PER_UNIT[unit]
 
 
 def parse_vaccines(programme: object) -> tuple[Vaccine, ...]:

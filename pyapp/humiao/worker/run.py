@@ -7,21 +7,27 @@ Each loop does a bounded piece, then waits; an error is logged and the loop goes
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import asyncpg
 import structlog
+from prometheus_client import CollectorRegistry
 
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.ledger import Ledger
+from humiao.booking.meters import CacheMeters, LedgerMeters
 from humiao.kit.database import Database
 from humiao.kit.keys import load_keys
 from humiao.kit.logs import configure_logs
+from humiao.kit.meters import Exporter, PoolMeters, new_registry
 from humiao.main import addresses
 from humiao.messaging.gateway import FileGateway
 from humiao.messaging.outbox import OutboxSender
 from humiao.settings import Settings
-from humiao.worker.tasks import Housekeeper, Reconciler, expire_holds
+from humiao.worker.meters import WorkerMeters
+from humiao.worker.tasks import Backlog, Housekeeper, Reconciler, expire_holds
 
 log = structlog.get_logger(__name__)
 LEADER_LOCK = 4_821_008
@@ -42,18 +48,25 @@ async def lead(dsn: str, wait: Callable[[], Awaitable[None]] = _a_second) -> asy
         await wait()
 
 
-async def _every(pause_s: float, name: str, work: Callable[[], Awaitable[int]]) -> None:
+async def _every(
+    pause_s: float, name: str, work: Callable[[], Awaitable[int]], meters: WorkerMeters | None = None
+) -> None:
     """Do `work` again and again; a full piece is followed at once by the next. Ends when it is cancelled."""
     me = asyncio.current_task()
     assert me
+    meters = meters or WorkerMeters()
     while True:
+        began, ending = time.perf_counter(), "done"
         try:
             more = await work()
+            meters.last_run.labels(name).set_to_current_time()
         except Exception as error:  # a loop outlives any one failure; what failed is tried again
             if me.cancelling():  # the failure of giving back a connection that broke has taken the cancellation's place
                 return
             log.warning("worker loop failed", loop=name, error=type(error).__name__, detail=str(error)[:200])
-            more = 0
+            more, ending = 0, "failed"
+        meters.runs.labels(name, ending).inc()
+        meters.seconds.labels(name).observe(time.perf_counter() - began)
         await asyncio.sleep(0 if more else pause_s)
 
 
@@ -74,34 +87,53 @@ async def main(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    serving = asyncio.create_task(_serve(settings, database_url, redis_url))
+    registry = new_registry()
+    exporter = Exporter(settings.admin, registry) if settings.admin else None
+    serving = asyncio.create_task(_serve(settings, database_url, redis_url, registry))
     await asyncio.wait([serving, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
     serving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
+    finally:
+        if exporter:
+            await asyncio.to_thread(exporter.close)
 
 
-async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
+async def _serve(settings: Settings, database_url: str, redis_url: str, registry: CollectorRegistry) -> None:
     vault = load_keys(settings.keys_path).vault()
+    meters, pool_meters = WorkerMeters(registry), PoolMeters(registry)
+    cache_meters, ledger_meters = CacheMeters(registry), LedgerMeters(registry)
     while True:
         leader = await lead(database_url)
         log.info("leading")
-        database = await Database.connect(database_url, connections=4)
-        gatekeeper = Gatekeeper(redis_url, database, permit_ttl_ms=settings.permit_ttl_ms)
-        ledger = Ledger(database, hold_ttl_ms=settings.hold_ttl_s * 1000, grace_ms=settings.hold_grace_s * 1000)
-        sender = OutboxSender(database, vault, FileGateway(settings.sms_path))
-        reconciler, housekeeper = Reconciler(database, gatekeeper), Housekeeper(database)
+        meters.leading.set(1)
+        database = await Database.connect(database_url, connections=4, meters=pool_meters)
+        gatekeeper = Gatekeeper(redis_url, database, permit_ttl_ms=settings.permit_ttl_ms, meters=cache_meters)
+        ledger = Ledger(
+            database,
+            hold_ttl_ms=settings.hold_ttl_s * 1000,
+            grace_ms=settings.hold_grace_s * 1000,
+            meters=ledger_meters,
+        )
+        sender = OutboxSender(
+            database, vault, FileGateway(settings.sms_path), on_try=lambda ending: meters.messages.labels(ending).inc()
+        )
+        reconciler, housekeeper = Reconciler(database, gatekeeper, meters), Housekeeper(database)
+        backlog = Backlog(database, meters)
         loops = [
-            _every(1.0, "expire", lambda ledger=ledger, keeper=gatekeeper: expire_holds(ledger, keeper)),  # type: ignore[misc]
-            _every(0.3, "outbox", lambda sender=sender: sender.send_due(50)),  # type: ignore[misc]
-            _every(10.0, "reconcile", reconciler.step),
-            _every(3600.0, "housekeeping", housekeeper.step),
+            _every(1.0, "expire", partial(expire_holds, ledger, gatekeeper, meters), meters),
+            _every(0.3, "outbox", partial(sender.send_due, 50), meters),
+            _every(10.0, "reconcile", reconciler.step, meters),
+            _every(5.0, "backlog", backlog.step, meters),
+            _every(3600.0, "housekeeping", housekeeper.step, meters),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             await _watch(leader)
             log.warning("leadership lost")
         finally:
+            meters.leading.set(0)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

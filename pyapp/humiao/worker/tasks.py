@@ -9,15 +9,19 @@ from humiao.booking.cache import Gatekeeper
 from humiao.booking.ledger import Ledger
 from humiao.kit.database import Database
 from humiao.kit.sql import statement
+from humiao.worker.meters import WorkerMeters
 
 log = structlog.get_logger(__name__)
 EXPIRE_AT_ONCE = 500
 RECONCILE_AT_ONCE = 100
+SWEEPS = ("worker/sweep_idempotency_keys", "worker/sweep_messages", "worker/sweep_login", "worker/sweep_velocity")
 
 
-async def expire_holds(ledger: Ledger, gatekeeper: Gatekeeper) -> int:
+async def expire_holds(ledger: Ledger, gatekeeper: Gatekeeper, meters: WorkerMeters | None = None) -> int:
     """Expire what is due and give the places back to the cache; returns how many when there may be more."""
     ended, counters = await ledger.expire_due(at_most=EXPIRE_AT_ONCE)
+    if meters:
+        meters.expired.inc(ended)
     if counters:
         await gatekeeper.settle(counters)
     return ended if ended == EXPIRE_AT_ONCE else 0
@@ -41,9 +45,10 @@ class Reconciler:
     An open session that the cache does not know is loaded too; a closed one needs no place there.
     """
 
-    def __init__(self, database: Database, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, database: Database, gatekeeper: Gatekeeper, meters: WorkerMeters | None = None) -> None:
         self._database = database
         self._gatekeeper = gatekeeper
+        self._meters = meters or WorkerMeters()
         self._after = 0
 
     async def step(self) -> int:
@@ -52,6 +57,7 @@ class Reconciler:
             sessions = await connection.fetch(statement("worker/upcoming_sessions"), self._after, RECONCILE_AT_ONCE)
             if not sessions:
                 self._after = 0
+                self._meters.walks.inc()
                 return 0
             session_ids = [session["session_id"] for session in sessions]
             held = await self._gatekeeper.read(session_ids)
@@ -69,6 +75,8 @@ class Reconciler:
                 differ.append(session_id)
                 # a generation that PostgreSQL has not given out yet (a restored backup): no load would be taken
                 beyond += [session_id] if state.generation > session["cache_generation"] else []
+        self._meters.compared.inc(len(session_ids))
+        self._meters.mended.inc(len(differ))
         if beyond:
             await self._gatekeeper.forget(beyond)
         if differ:
@@ -78,16 +86,32 @@ class Reconciler:
 
 
 class Housekeeper:
-    """Forgets idempotency keys, sent messages and logins past their time, and makes the coming months' partitions."""
+    """Forgets keys, messages, logins, counters and signals past their time, and makes the coming months' partitions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def step(self) -> int:
         """One round; always returns 0, the next is in an hour."""
-        for name in ("worker/sweep_idempotency_keys", "worker/sweep_messages", "worker/sweep_login"):
+        for name in SWEEPS:
             async with self._database.transaction() as connection:
                 await connection.execute(statement(name))
         async with self._database.transaction() as connection:
             await connection.execute("SELECT audit_make_partitions(2)")
+        return 0
+
+
+class Backlog:
+    """Looks how many messages are owed and how old the oldest is."""
+
+    def __init__(self, database: Database, meters: WorkerMeters) -> None:
+        self._database = database
+        self._meters = meters
+
+    async def step(self) -> int:
+        """One look; always returns 0."""
+        async with self._database.read() as connection:
+            row = await connection.fetchrow(statement("messaging/backlog"))
+        self._meters.waiting.set(row["waiting"])
+        self._meters.lag.set(row["lag_s"])
         return 0

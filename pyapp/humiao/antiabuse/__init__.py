@@ -1,0 +1,1 @@
+"""Limits on what can be abused: challenges, budgets for messages, signals for people to review."""

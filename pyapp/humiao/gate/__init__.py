@@ -1,0 +1,1 @@
+"""The gate's process: a Rust listener before the application, and the ledger's side of it here."""

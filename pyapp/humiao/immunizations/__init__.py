@@ -1,0 +1,1 @@
+"""Immunizations: what the programme asks of a person, judged from recorded doses; what is due next."""

@@ -1,0 +1,141 @@
+"""Use cases of the limits: refuse a pass, a cancellation, one more person; show the rules, write a version of one.
+
+Rules are read where they decide, by the database's clock, so that a version counts at once.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import Any
+from uuid import UUID
+
+from humiao.errors import CITY_ZONE, Refusal
+from humiao.kit.database import Database
+from humiao.kit.sql import statement
+from humiao.limits.rules import Kind, Limit, Missed, is_exempt, judge_cancelling, judge_family, judge_missed
+from humiao.limits.schemas import LimitRule, LimitsAnswer
+
+
+class LimitsService:
+    """Judges by the rules in force today. Staff are not limited: they act for people who stand before them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def refuse_pass(self, person_id: UUID, vaccine: str, now: datetime) -> Refusal | None:
+        """`limited` while missed reservations pause a person's booking of a vaccine."""
+        async with self._database.read() as connection:
+            limits = await in_force(connection, "no_show")
+            if not limits:
+                return None
+            rows = await connection.fetch(statement("limits/series_of_vaccine"), vaccine)
+            series = frozenset(row["series"] for row in rows)
+            if is_exempt(series):
+                return None
+            rows = await connection.fetch(statement("limits/missed_days"), person_id)
+        missed = [Missed(row["day"], frozenset(row["series"])) for row in rows]
+        paused = judge_missed(limits, series, missed, now.astimezone(CITY_ZONE).date())
+        if paused is None:
+            return None
+        day = paused.until
+        detail = (
+            f"{paused.limit.told()}，{day.year}年{day.month}月{day.day}日起可以再预约。急需接种的，请到门诊现场办理。"
+        )
+        told = _told(paused.limit) | {"detail": detail, "until": day.isoformat()}
+        return Refusal("limited", retry_at=datetime.combine(day, time(), CITY_ZONE), extra=told)
+
+    async def refuse_cancelling(self, account_id: UUID, claim_id: UUID) -> Refusal | None:
+        """`cancel_too_late` where a reservation of the account's people may no longer be cancelled or moved."""
+        async with self._database.read() as connection:
+            claim = await connection.fetchrow(statement("limits/confirmed_claim"), account_id, claim_id)
+            if claim is None:
+                return None
+            limits = await in_force(connection, "cancel_deadline")
+        late = judge_cancelling(limits, frozenset(claim["series"]), claim["starts_at"], claim["now"])
+        if late is None:
+            return None
+        at = late.latest.astimezone(CITY_ZONE)
+        detail = (
+            f"{late.limit.told()}，这个预约最晚可在{at.month}月{at.day}日{at:%H:%M}取消或改期。不能前来的，请联系门诊。"
+        )
+        told = _told(late.limit) | {"detail": detail, "latest": at.isoformat()}
+        return Refusal("cancel_too_late", extra=told)
+
+    async def list(self) -> LimitsAnswer:
+        """The newest version of every rule."""
+        async with self._database.read() as connection:
+            return await newest(connection)
+
+
+def _told(limit: Limit) -> dict[str, str]:
+    return {"rule": limit.code, "explained": limit.told()} | ({"until": limit.until.isoformat()} if limit.until else {})
+
+
+def _limit(row: Any) -> Limit:
+    numbers = {name: row[name] or 0 for name in ("most", "within_days", "pause_days", "before_minutes")}
+    return Limit(row["code"], row["text_zh"], row["series"], row["effective_until"], **numbers)
+
+
+async def in_force(connection: Any, kind: Kind) -> list[Limit]:
+    """The rules of a kind that are in force today."""
+    return [_limit(row) for row in await connection.fetch(statement("limits/in_force"), kind)]
+
+
+async def refuse_person(connection: Any, people: int) -> Refusal | None:
+    """`too_many_people` where an account that acts for `people` may bind nobody else.
+
+    Asked in the transaction that binds, which holds the account's lock: what was counted is still so.
+    """
+    limit = judge_family(await in_force(connection, "family_size"), people)
+    if limit is None:
+        return None
+    detail = f"{limit.told()}，请先解除不再需要的绑定。急需接种的，请到门诊现场办理。"
+    return Refusal("too_many_people", extra=_told(limit) | {"detail": detail})
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What a version of a rule says. Which numbers it bears depends on its kind; `effective_from` None: today."""
+
+    code: str
+    kind: Kind
+    text_zh: str
+    series: str | None = None
+    most: int | None = None
+    within_days: int | None = None
+    pause_days: int | None = None
+    before_minutes: int | None = None
+    effective_from: date | None = None
+    effective_until: date | None = None
+    active: bool = True
+
+    def changed(self, **changes: Any) -> "NewVersion":
+        """The same with the changes that are not None."""
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+
+async def newest(connection: Any) -> LimitsAnswer:
+    """Of every rule the newest version, and the one that decides today."""
+    rows = await connection.fetch(statement("limits/newest"))
+    return LimitsAnswer(items=[LimitRule(**dict(row) | {"text_zh": _limit(row).told()}) for row in rows])
+
+
+async def version_to_change(connection: Any, code: str) -> NewVersion | None:
+    """What the newest version of a rule says, to begin today; None for a code that has no rule."""
+    for row in await connection.fetch(statement("limits/newest")):
+        if row["code"] == code:
+            told = {name: row[name] for name in NewVersion.__dataclass_fields__ if name != "effective_from"}
+            return NewVersion(**told)
+    return None
+
+
+async def add_version(connection: Any, new: NewVersion, *, reason: str, by: str, source: str) -> int:
+    """Write the next version of a rule; the table audits it. Returns its number.
+
+    Raises asyncpg.CheckViolationError for a rule whose numbers are not those of its kind or out of bounds, or that
+    names the exempt series; asyncpg.PostgresError with state HM002 for a rule that would change its kind.
+    """
+    version: int = await connection.fetchval(
+        statement("limits/add_version"), new.code, new.kind, new.series, new.most, new.within_days, new.pause_days,
+        new.before_minutes, new.effective_from, new.effective_until, new.text_zh, new.active, reason, by, source,
+    )  # fmt: skip
+    return version
