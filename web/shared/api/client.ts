@@ -1,15 +1,15 @@
 /**
  * The one client for token, language, time-outs and errors.
  *
- * Every call ends as an `Answer`: data, or a `Refusal` with what to do next. A 401 refreshes the login once, by one
- * request for all tabs, and sends the call again with the same Idempotency-Key. Nothing here retries a change by
+ * Every call ends as an `Answer`: data, or a `Refusal` with what to do next. A 401 of the login refreshes it once, by
+ * one request for all tabs, and sends the call again with the same Idempotency-Key. Nothing here retries a change by
  * itself: the person decides, and the key makes it safe.
  */
 import createClient from 'openapi-fetch'
 
 import type { ServerClock } from './clock'
 import type { LoginStore } from './login'
-import { offline, readRefusal, timeout, type Answer } from './refusal'
+import { isAboutPass, offline, readRefusal, timeout, type Answer } from './refusal'
 import type { paths } from './schema'
 
 const READ_TIMEOUT_MS = 10_000
@@ -44,6 +44,16 @@ async function fetchWithin(send: typeof fetch, request: Request, limitMs: number
   } finally {
     clearTimeout(timer)
     request.signal.removeEventListener('abort', pass)
+  }
+}
+
+/** Whether an answer refuses the eligibility pass, and not the login. */
+async function refusesPass(response: Response): Promise<boolean> {
+  try {
+    const { code } = (await response.clone().json()) as { code?: unknown }
+    return typeof code === 'string' && isAboutPass(code)
+  } catch {
+    return false
   }
 }
 
@@ -104,6 +114,7 @@ export function createApi({ baseUrl, logins, clock, fetch: send = (...args) => f
     const login = logins.current()
     const response = await once(dress(request))
     if (response.status !== 401 || !login || new URL(request.url).pathname.includes('/auth/')) return response
+    if (await refusesPass(response)) return response
     return (await renewOnce(login.accessToken)) ? once(dress(request)) : response
   }
 

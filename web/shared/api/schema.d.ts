@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/api/v1/admin/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 预约限制规则
+         * @description The rules that limit claims: of each the newest version and the one that decides today.
+         */
+        get: operations["backoffice_list_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 异常信号与短信熔断
+         * @description The breaker of codes by SMS, and what looked like abuse of late; masked, for people to judge.
+         */
+        get: operations["backoffice_list_signals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/codes": {
         parameters: {
             query?: never;
@@ -15,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * 发送登录验证码
-         * @description Send a login code by SMS: one a minute, five a day for each phone.
+         * @description Send a login code by SMS, good on this device alone; needs a solved challenge, within budgets.
          */
         post: operations["auth_send_code"];
         delete?: never;
@@ -35,7 +75,7 @@ export interface paths {
         put?: never;
         /**
          * 居民登录
-         * @description Log a resident in with a code; the first login makes the account.
+         * @description Log a resident in with a code that was sent for this device; the first login makes the account.
          */
         post: operations["auth_log_in"];
         delete?: never;
@@ -224,6 +264,26 @@ export interface paths {
         patch: operations["scheduling_set_quota"];
         trace?: never;
     };
+    "/api/v1/public/challenges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 安全验证
+         * @description A proof-of-work challenge (ALTCHA 2), harder where much was asked for; its solution works once.
+         */
+        get: operations["antiabuse_issue_challenge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/public/clinics": {
         parameters: {
             query?: never;
@@ -296,6 +356,26 @@ export interface paths {
          * @description 行政区.
          */
         get: operations["clinics_districts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/sessions/{session_id}/availability": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Availability
+         * @description 场次余号: what is free, some tenths of a second old; the gate answers it from memory.
+         */
+        get: operations["booking_availability"];
         put?: never;
         post?: never;
         delete?: never;
@@ -404,6 +484,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resident/holds/{hold_id}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hold Status
+         * @description 占号状态: what became of a hold, for those who wait; answered by the gate in batches.
+         */
+        get: operations["booking_hold_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/resident/me": {
         parameters: {
             query?: never;
@@ -418,6 +518,26 @@ export interface paths {
         get: operations["residents_me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/passes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Issue
+         * @description 资格凭证: ask whether a person may book a vaccine, before the hold; needs no key, for it changes nothing.
+         */
+        post: operations["eligibility_issue"];
         delete?: never;
         options?: never;
         head?: never;
@@ -439,7 +559,7 @@ export interface paths {
         put?: never;
         /**
          * 添加家庭成员
-         * @description Bind a person to the account: twelve at most.
+         * @description Bind a person to the account, which acts for as many as the limits allow.
          */
         post: operations["residents_add_person"];
         delete?: never;
@@ -572,6 +692,48 @@ export interface components {
             phone_masked: string;
         };
         /**
+         * Availability
+         * @description What is free in a clinic session. `version` rises with every change; `as_of` is when it was looked at.
+         */
+        Availability: {
+            /** As Of */
+            as_of: string;
+            /** Session Id */
+            session_id: number;
+            /** Stocks */
+            stocks: components["schemas"]["StockAvailability"][];
+            /** Version */
+            version: number;
+            /** Windows */
+            windows: components["schemas"]["WindowAvailability"][];
+        };
+        /**
+         * BreakerAnswer
+         * @description One window of the city's budget for codes; `open_until`: until when nothing is sent, null where it is.
+         */
+        BreakerAnswer: {
+            /** Most */
+            most: number;
+            /** Open Until */
+            open_until: string | null;
+            /** Used */
+            used: number;
+            /** Window S */
+            window_s: number;
+        };
+        /**
+         * BudgetTold
+         * @description The budget that has ended: whose, and how many in how long.
+         */
+        BudgetTold: {
+            /** Most */
+            most: number;
+            /** Scope */
+            scope: string;
+            /** Window S */
+            window_s: number;
+        };
+        /**
          * CancelRequest
          * @description Why, if the resident wants to say.
          */
@@ -588,6 +750,50 @@ export interface components {
             capacity: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * ChallengeAnswer
+         * @description A challenge of ALTCHA, version 2; the signature covers every parameter.
+         */
+        ChallengeAnswer: {
+            parameters: components["schemas"]["ChallengeParameters"];
+            /** Signature */
+            signature: string;
+        };
+        /**
+         * ChallengeParameters
+         * @description The work: find a counter for which the key derived from nonce, counter and salt begins with the prefix.
+         */
+        ChallengeParameters: {
+            /** Algorithm */
+            algorithm: string;
+            /** Cost */
+            cost: number;
+            data: components["schemas"]["ChallengePurpose"];
+            /**
+             * Expiresat
+             * @description seconds since 1970
+             */
+            expiresAt: number;
+            /** Keylength */
+            keyLength: number;
+            /** Keyprefix */
+            keyPrefix: string;
+            /** Nonce */
+            nonce: string;
+            /** Salt */
+            salt: string;
+        };
+        /**
+         * ChallengePurpose
+         * @description What a challenge is for; signed with it.
+         */
+        ChallengePurpose: {
+            /**
+             * Purpose
+             * @enum {string}
+             */
+            purpose: "send_code" | "log_in";
         };
         /**
          * ClinicDetail
@@ -681,9 +887,11 @@ export interface components {
         };
         /**
          * CodeRequest
-         * @description Send a login code to this phone.
+         * @description Send a login code to this phone; `challenge` is the solution of one for `send_code`.
          */
         CodeRequest: {
+            /** Challenge */
+            challenge?: string | null;
             /** Phone */
             phone: string;
         };
@@ -781,6 +989,24 @@ export interface components {
             window_id: number;
         };
         /**
+         * HoldState
+         * @description What became of a hold; small, for those who ask again and again.
+         */
+        HoldState: {
+            /** Held Until */
+            held_until: string | null;
+            /**
+             * Hold Id
+             * Format: uuid
+             */
+            hold_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "held" | "confirmed" | "released" | "expired" | "cancelled" | "checked_in" | "fulfilled" | "no_show";
+        };
+        /**
          * LimitAnswer
          * @description A counter after an edit; `kept_back` is what could not be taken back because it is held or booked.
          */
@@ -799,6 +1025,70 @@ export interface components {
             version: number;
         };
         /**
+         * LimitRule
+         * @description The newest version of a rule. Numbers that its kind does not need are null.
+         */
+        LimitRule: {
+            /** Active */
+            active: boolean;
+            /** Before Minutes */
+            before_minutes: number | null;
+            /** Changed At */
+            changed_at: string;
+            /** Changed By */
+            changed_by: string;
+            /** Code */
+            code: string;
+            /**
+             * Effective From
+             * Format: date
+             */
+            effective_from: string;
+            /**
+             * Effective Until
+             * @description the first day without it
+             */
+            effective_until: string | null;
+            /**
+             * In Force
+             * @description whether this version decides today
+             */
+            in_force: boolean;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "no_show" | "cancel_deadline" | "family_size";
+            /** Most */
+            most: number | null;
+            /** Pause Days */
+            pause_days: number | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Series
+             * @description null: every vaccine but rabies
+             */
+            series: string | null;
+            /**
+             * Text Zh
+             * @description as people are told, with its numbers
+             */
+            text_zh: string;
+            /** Version */
+            version: number;
+            /** Within Days */
+            within_days: number | null;
+        };
+        /**
+         * LimitsAnswer
+         * @description Every rule, by code.
+         */
+        LimitsAnswer: {
+            /** Items */
+            items: components["schemas"]["LimitRule"][];
+        };
+        /**
          * Location
          * @description WGS84.
          */
@@ -810,9 +1100,11 @@ export interface components {
         };
         /**
          * LoginRequest
-         * @description The phone and the six digits that were sent to it.
+         * @description The phone and the six digits that were sent to it; `challenge` only where one is asked for.
          */
         LoginRequest: {
+            /** Challenge */
+            challenge?: string | null;
             /** Code */
             code: string;
             /** Phone */
@@ -864,6 +1156,54 @@ export interface components {
             action: string;
             /** Label */
             label: string;
+        };
+        /**
+         * PassAnswer
+         * @description 资格凭证: send `pass` in the header Eligibility-Pass of a hold.
+         */
+        PassAnswer: {
+            /**
+             * Clinics
+             * @description clinics where it is good; null: all
+             */
+            clinics: number[] | null;
+            /**
+             * Dose
+             * @description the dose of the series; null: whichever is due
+             */
+            dose: number | null;
+            /** Expires At */
+            expires_at: string;
+            /**
+             * Pass
+             * @description signed; opaque to whoever carries it
+             */
+            pass: string;
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+            /** Vaccine Code */
+            vaccine_code: string;
+        };
+        /**
+         * PassRequest
+         * @description For whom, and against what.
+         */
+        PassRequest: {
+            /**
+             * On
+             * @description the day of the appointment; null: today
+             */
+            on?: string | null;
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+            /** Vaccine Code */
+            vaccine_code: string;
         };
         /**
          * PeopleAnswer
@@ -926,9 +1266,16 @@ export interface components {
         /**
          * ProblemDocument
          * @description RFC 9457 problem with a stable code, a Chinese message and what to do next.
+         *
+         *     Problems of the rush are small, under 200 bytes: `type` and `next_steps` are then those of the code.
          */
         ProblemDocument: {
-            /** Code */
+            /** @default null */
+            budget: components["schemas"]["BudgetTold"] | null;
+            /**
+             * Code
+             * @description stable; says what happened and, by problems.json, what to do next
+             */
             code: string;
             /** Detail */
             detail: string;
@@ -938,15 +1285,47 @@ export interface components {
              */
             errors: components["schemas"]["FieldError"][];
             /**
+             * Explained
+             * @description that rule in words
+             * @default null
+             */
+            explained: string | null;
+            /**
+             * From
+             * @description the day on which the person will be
+             * @default null
+             */
+            from: string | null;
+            /**
+             * Latest
+             * @description until when a reservation could be cancelled or moved
+             * @default null
+             */
+            latest: string | null;
+            /**
              * Next Steps
+             * @description left out by small problems: look them up by code
              * @default []
              */
             next_steps: components["schemas"]["NextStep"][];
             /**
+             * Reason
+             * @description why a person is not eligible
+             * @default null
+             */
+            reason: string | null;
+            /**
              * Retry At
+             * @description asking again before this instant will not help
              * @default null
              */
             retry_at: string | null;
+            /**
+             * Rule
+             * @description the rule that refuses
+             * @default null
+             */
+            rule: string | null;
             /** Status */
             status: number;
             /** Title */
@@ -956,8 +1335,18 @@ export interface components {
              * @default null
              */
             tries_left: number | null;
-            /** Type */
-            type: string;
+            /**
+             * Type
+             * @description urn:humiao:problem:<code>; left out by small problems
+             * @default null
+             */
+            type: string | null;
+            /**
+             * Until
+             * @description the day on which the person no longer is, or on which the limit ends
+             * @default null
+             */
+            until: string | null;
         };
         /**
          * Product
@@ -1230,6 +1619,34 @@ export interface components {
             windows: components["schemas"]["WindowInput"][];
         };
         /**
+         * SignalAnswer
+         * @description Something noticed, for a person to judge; the subject is masked.
+         */
+        SignalAnswer: {
+            /** First At */
+            first_at: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "many_phones" | "many_devices" | "many_failures" | "budget_ended" | "breaker_open" | "challenge_replayed";
+            /** Label */
+            label: string;
+            /** Last At */
+            last_at: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "account" | "phone" | "device" | "network" | "city";
+            /** Seen */
+            seen: number;
+            /** Signal Id */
+            signal_id: number;
+        };
+        /**
          * StaffAnswer
          * @description The member of staff who is logged in; `clinic_id` only for clinic staff.
          */
@@ -1316,6 +1733,16 @@ export interface components {
             vials: number;
         };
         /**
+         * StockAvailability
+         * @description A stock: doses that may be promised.
+         */
+        StockAvailability: {
+            /** Free */
+            free: number;
+            /** Stock Id */
+            stock_id: number;
+        };
+        /**
          * StockInput
          * @description Whole vials of one product; `vial_size` defaults to the product's.
          */
@@ -1388,6 +1815,16 @@ export interface components {
             vaccine_code: string;
         };
         /**
+         * VelocityAnswer
+         * @description The breaker, and what was noticed of late, newest first.
+         */
+        VelocityAnswer: {
+            /** Breaker */
+            breaker: components["schemas"]["BreakerAnswer"][];
+            /** Items */
+            items: components["schemas"]["SignalAnswer"][];
+        };
+        /**
          * VialsInput
          * @description New whole vials of a stock and why.
          */
@@ -1449,6 +1886,23 @@ export interface components {
             window_id: number;
         };
         /**
+         * WindowAvailability
+         * @description A window: `free` is what can be booked through this channel, now or when it opens.
+         */
+        WindowAvailability: {
+            /** Bookable From */
+            bookable_from: string | null;
+            /** Free */
+            free: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "full" | "not_yet" | "ended" | "closed";
+            /** Window Id */
+            window_id: number;
+        };
+        /**
          * WindowInput
          * @description A bookable interval; `bookable_until` defaults to its start.
          */
@@ -1493,10 +1947,200 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    auth_send_code: {
+    backoffice_list_limits: {
         parameters: {
             query?: never;
             header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    backoffice_list_signals: {
+        parameters: {
+            query?: {
+                /** @description 最近几天 */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VelocityAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    auth_send_code: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 设备标识：客户端自己生成并一直保留的随机串 */
+                "Device-Id": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1517,6 +2161,15 @@ export interface operations {
             };
             /** @description refused */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1570,7 +2223,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1583,7 +2254,10 @@ export interface operations {
     auth_log_in: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description 设备标识：客户端自己生成并一直保留的随机串 */
+                "Device-Id": string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1675,7 +2349,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1729,6 +2421,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1738,7 +2439,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1816,6 +2535,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1825,7 +2553,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1912,6 +2658,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1921,7 +2676,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2028,6 +2801,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2037,7 +2819,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2104,6 +2904,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2113,7 +2922,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2222,6 +3049,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2231,7 +3067,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2340,6 +3194,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2349,7 +3212,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2458,6 +3339,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2467,7 +3357,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2577,6 +3485,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2586,7 +3503,114 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    antiabuse_issue_challenge: {
+        parameters: {
+            query: {
+                /** @description send_code：获取验证码；log_in：登录 */
+                purpose: "send_code" | "log_in";
+            };
+            header: {
+                /** @description 设备标识：客户端自己生成并一直保留的随机串 */
+                "Device-Id": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChallengeAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2632,6 +3656,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2641,7 +3674,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2690,6 +3741,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2699,7 +3759,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2752,6 +3830,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2761,7 +3848,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2799,6 +3904,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2808,7 +3922,110 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    booking_availability: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Availability"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2848,7 +4065,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2865,12 +4100,23 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
         };
     };
     booking_hold: {
         parameters: {
             query?: never;
             header: {
+                /** @description 资格凭证，由 /resident/passes 签发 */
+                "Eligibility-Pass": string;
                 "Idempotency-Key": string;
             };
             path?: never;
@@ -2964,6 +4210,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2973,7 +4228,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3040,6 +4313,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3049,7 +4331,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3158,6 +4458,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3167,7 +4476,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3276,6 +4603,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3285,7 +4621,128 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    booking_hold_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hold_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldState"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3341,6 +4798,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3350,7 +4816,166 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    eligibility_issue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PassRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PassAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3406,6 +5031,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3415,7 +5049,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3513,6 +5165,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3522,7 +5183,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3589,6 +5268,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3598,7 +5286,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3683,6 +5389,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3692,7 +5407,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3751,6 +5484,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3760,7 +5502,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3827,6 +5587,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3836,7 +5605,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3945,6 +5732,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3954,7 +5750,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4063,6 +5877,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4072,7 +5895,25 @@ export interface operations {
                 };
             };
             /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };

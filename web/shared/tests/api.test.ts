@@ -34,7 +34,7 @@ function apiWith(replies: ((request: Request) => Response | Promise<Response>)[]
 
 const HOLD = { person_id: 'p', window_id: 1, stock_id: 2 }
 const hold = (api: ReturnType<typeof createApi>, key = 'key-of-intent') =>
-  api.POST('/api/v1/resident/holds', { params: { header: { 'Idempotency-Key': key } }, body: HOLD })
+  api.POST('/api/v1/resident/holds', { params: { header: { 'Idempotency-Key': key, 'Eligibility-Pass': 'a.b.c' } }, body: HOLD })
 
 describe('the client', () => {
   it('refreshes once on 401 and sends the same change with the same key', async () => {
@@ -60,6 +60,13 @@ describe('the client', () => {
     const told = await answer(hold(api), clock)
     expect(told).toMatchObject({ ok: false, refusal: { code: 'token_expired' } })
     expect(logins.current()).toBeNull()
+  })
+
+  it('leaves the login alone when the pass is refused', async () => {
+    const { api, clock, logins, seen } = apiWith([() => json(401, { code: 'pass_expired', title: '', detail: '' })])
+    expect(await answer(hold(api), clock)).toMatchObject({ ok: false, refusal: { code: 'pass_expired' } })
+    expect(seen.map((r) => r.headers.get('Eligibility-Pass'))).toEqual(['a.b.c'])
+    expect(logins.current()?.accessToken).toBe('old')
   })
 
   it('keeps the login when the refresh is only unreachable', async () => {
@@ -94,6 +101,14 @@ describe('a refusal', () => {
     )
     expect(told.retryAtMs).toBe(Date.parse('2026-11-25T00:00:00Z'))
     expect(told.nextSteps).toEqual([{ action: 'retry', label: '稍后重试' }])
+  })
+
+  it('that names no steps has those of its code', () => {
+    const steps = (code: string) => readRefusal({ code }, 409, null, 0).nextSteps.map((step) => step.action)
+    expect(steps('window_full')).toEqual(['choose_window', 'choose_clinic'])
+    expect(steps('pass_expired')).toEqual(['renew_pass'])
+    expect(steps('toString')).toEqual([])
+    expect(readRefusal({ code: 'window_full', next_steps: [] }, 409, null, 0).nextSteps).toEqual([])
   })
 
   it('reads Retry-After in seconds', () => {
