@@ -20,7 +20,6 @@ import httpx
 import pytest
 import pytest_asyncio
 import redis
-import uvicorn
 from fastapi import FastAPI
 
 from humiao.demo.load import load_demo
@@ -36,6 +35,7 @@ from humiao.messaging.outbox import OutboxSender
 from humiao.settings import Settings
 from humiao.vaccines.load import load_catalogue
 from humiao.worker.run import main as worker_main
+from tests.contract.faces import gate_before, served
 
 
 @dataclass
@@ -109,7 +109,9 @@ async def settings(servers: Servers) -> Settings:
         await load_catalogue(connection)
     finally:
         await connection.close()
-    settings = Settings(home=servers.home, database_url=servers.database_url, redis_url=servers.redis_url)
+    settings = Settings(
+        home=servers.home, database_url=servers.database_url, redis_url=servers.redis_url, challenge_cost=1
+    )
     make_keys(settings.keys_path)
     return settings
 
@@ -174,19 +176,13 @@ class LiveCity:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def city(settings: Settings, app: FastAPI, database: Database, keys: Keys) -> AsyncIterator[LiveCity]:
-    """The application on a real HTTP port, the demo city loaded, the worker's loops running."""
+    """The application behind a gate on a real port, the demo city loaded, the worker's loops running."""
     assert settings.database_url
     connection = await asyncpg.connect(settings.database_url)
     try:
         await load_demo(connection, lambda *_: None)
     finally:
         await connection.close()
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_level="error", access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - the server offers no event to wait for
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
     working = asyncio.create_task(worker_main(settings))
 
     async def last(phone: str) -> str:
@@ -199,7 +195,7 @@ async def city(settings: Settings, app: FastAPI, database: Database, keys: Keys)
             await asyncio.sleep(0.1)
         raise AssertionError(f"no code was sent to {phone}")
 
-    yield LiveCity(f"http://127.0.0.1:{port}", last)
-    working.cancel()
-    server.should_exit = True
-    await asyncio.gather(serving, working, return_exceptions=True)
+    async with served(app) as api, gate_before(settings, api.url) as gate:
+        yield LiveCity(gate.url, last)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +20,7 @@ class World:
     session_id: int
     window_ids: list[int]
     stock_id: int
+    day: date  # in the city
 
 
 async def make_clinic(connection: Any, *, hidden: bool = False) -> int:
@@ -53,10 +54,10 @@ async def make_session(
     clinic_id = clinic_id or await make_clinic(connection)
     product = await connection.fetchval("SELECT min(product_id) FROM products WHERE vaccine_code = $1", vaccine)
     start = datetime.now(UTC) + starts_in
-    session_id = await connection.fetchval(
+    session_id, day = await connection.fetchrow(
         """INSERT INTO clinic_sessions (clinic_id, session_date, title, published_by, origin)
            VALUES ($1, ($2::timestamptz AT TIME ZONE 'Asia/Shanghai')::date, '测试场次', 'test', 'rehearsal')
-           RETURNING session_id""",
+           RETURNING session_id, session_date""",
         clinic_id, start,
     )  # fmt: skip
     window_ids = []
@@ -78,7 +79,7 @@ async def make_session(
            VALUES ($1, $2, $3, $4, $5) RETURNING stock_id""",
         session_id, product, capacity * windows if vials is None else vials, vial_size, no_new_vial_from,
     )  # fmt: skip
-    return World(clinic_id, session_id, window_ids, stock_id)
+    return World(clinic_id, session_id, window_ids, stock_id, day)
 
 
 async def make_residents(connection: Any, vault: Vault, count: int) -> list[UUID]:

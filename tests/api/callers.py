@@ -5,8 +5,9 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from humiao.auth.tokens import Resident, Staff, Tokens
+from humiao.auth.tokens import Resident, Staff
 from humiao.kit.keys import Keys
+from tests.passes import HEADER, VACCINE, lasting_tokens
 
 API = "/api/v1"
 
@@ -17,11 +18,19 @@ class Caller:
     def __init__(self, client: httpx.AsyncClient, token: str) -> None:
         self._client = client
         self.token = token
+        self._passes: dict[tuple[str, str], str] = {}
 
     async def send(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, **more: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        **more: Any,
     ) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token}"}
+        headers = {"Authorization": f"Bearer {self.token}"} | (headers or {})
         if method != "GET":
             headers["Idempotency-Key"] = key or uuid4().hex
         if body is not None:
@@ -33,6 +42,23 @@ class Caller:
 
     async def post(self, path: str, body: Any, *, key: str | None = None) -> httpx.Response:
         return await self.send("POST", path, body, key=key)
+
+    async def pass_for(self, person: UUID | str, vaccine: str = VACCINE) -> str:
+        """A pass for one of the caller's people, asked for once."""
+        wanted = str(person), vaccine
+        if wanted not in self._passes:
+            answer = await self.post("/resident/passes", {"person_id": str(person), "vaccine_code": vaccine})
+            assert answer.status_code == 201, answer.text
+            self._passes[wanted] = answer.json()["pass"]
+        return self._passes[wanted]
+
+    async def hold_place(
+        self, person: UUID | str, window_id: int, stock_id: int, *, vaccine: str = VACCINE, key: str | None = None
+    ) -> httpx.Response:
+        """Hold a place with a pass."""
+        headers = {HEADER: await self.pass_for(person, vaccine)}
+        body = {"person_id": str(person), "window_id": window_id, "stock_id": stock_id}
+        return await self.send("POST", "/resident/holds", body, key=key, headers=headers)
 
     async def patch(self, path: str, body: Any, *, key: str | None = None) -> httpx.Response:
         return await self.send("PATCH", path, body, key=key)
@@ -48,7 +74,7 @@ async def resident_token(
            VALUES ($1, $2, $3, now() + interval '1 hour', CASE WHEN $4 THEN now() END)""",
         login, account_id, login.bytes, logged_out,
     )  # fmt: skip
-    return Tokens(keys.token_keys, ttl_s=ttl_s).for_resident(Resident(account_id, login))
+    return lasting_tokens(keys, ttl_s=ttl_s).for_resident(Resident(account_id, login))
 
 
 async def staff_token(
@@ -66,4 +92,4 @@ async def staff_token(
            VALUES ($1, $2, $3, now() + interval '1 hour')""",
         login, staff_id, login.bytes,
     )  # fmt: skip
-    return Tokens(keys.token_keys, ttl_s=3600).for_staff(Staff(staff_id, login, role, clinic_id, district))
+    return lasting_tokens(keys).for_staff(Staff(staff_id, login, role, clinic_id, district))

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 
@@ -45,6 +45,9 @@ class BelievingLedger:
     async def find_answers(self, keys: list[tuple[str, str]]) -> list[None]:
         return [None for _ in keys]
 
+    async def hold_states(self, holds: list[tuple[UUID, UUID]]) -> list[None]:
+        return [None for _ in holds]
+
     async def hold_many(self, wishes: list[HoldWish]) -> Batch:
         return Batch(list(await asyncio.gather(*(self._insert(wish) for wish in wishes))), [])
 
@@ -60,7 +63,7 @@ class BelievingLedger:
             )  # fmt: skip
         except asyncpg.CheckViolationError:
             return Decision("window_full")
-        return Decision("granted", {"hold_id": str(claim_id)})
+        return Decision("granted", f'{{"hold_id": "{claim_id}"}}')
 
 
 @asynccontextmanager

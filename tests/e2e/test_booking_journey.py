@@ -14,6 +14,7 @@ from playwright.async_api import Locator, Route, expect
 from tests.e2e.visitor import DESKTOP, Visitor, new_identity_number, new_phone
 
 Visit = Callable[..., Awaitable[Visitor]]
+PASSES = re.compile(r"/resident/passes$")
 PRODUCT_OR_PERSON = re.compile("选择疫苗品种|选择接种人")
 
 
@@ -71,7 +72,7 @@ async def become_resident(visitor: Visitor) -> None:
     await visitor.title("预防接种预约")
 
 
-async def find_window(visitor: Visitor, look: bool = False, search: str = "sjlg") -> Place:
+async def find_window(visitor: Visitor, look: bool = False, search: str = "sjlg", name: str = "四价流感") -> Place:
     """From the home page to the windows of the first clinic that has the vaccine."""
     page = visitor.page
     await visitor.press("按疫苗预约 先选疫苗，再看哪家门诊有号")
@@ -80,7 +81,7 @@ async def find_window(visitor: Visitor, look: bool = False, search: str = "sjlg"
         await visitor.look("01-vaccines")
     await page.get_by_label("搜索疫苗").fill(search)
     await page.get_by_text(re.compile(r"^共 [1-9] 种疫苗$")).wait_for(state="attached")
-    await page.get_by_role("link", name=re.compile("四价流感")).first.click()
+    await page.get_by_role("link", name=re.compile(name)).first.click()
     await visitor.title("选择门诊")
     if look:
         await visitor.look("02-clinics")
@@ -119,8 +120,8 @@ async def free_places(visitor: Visitor, place: Place) -> int:
     return int(found.group(1))
 
 
-async def hold(visitor: Visitor, look: bool = False) -> None:
-    """On the page of a chosen window: product where there are several, person, hold."""
+async def choose_product(visitor: Visitor, look: bool = False) -> None:
+    """On the page of a chosen window: the product where there are several, to the choice of a person."""
     page = visitor.page
     await visitor.title(PRODUCT_OR_PERSON)
     if await page.get_by_role("heading", level=1, name="选择疫苗品种").count():
@@ -128,6 +129,11 @@ async def hold(visitor: Visitor, look: bool = False) -> None:
             await visitor.look("06-product")
         await page.get_by_role("link", name=re.compile("余 [0-9]+ 剂")).first.click()
     await visitor.title("选择接种人")
+
+
+async def hold(visitor: Visitor, look: bool = False) -> None:
+    """On the page of a chosen window: product, person, hold."""
+    await choose_product(visitor, look)
     if look:
         await visitor.look("07-person")
     await visitor.press("先占住这个号")
@@ -199,7 +205,8 @@ async def test_offline_is_told_and_the_retry_keeps_its_key(visit: Visit) -> None
     page = resident.page
     await become_resident(resident)
     await find_window(resident)
-    await open_windows(resident).nth(1).click()
+    async with page.expect_response(PASSES):  # asked for before the hold, which then needs no other answer
+        await open_windows(resident).nth(1).click()
     await resident.title(PRODUCT_OR_PERSON)
     await resident.context.set_offline(True)
     await hold(resident)
@@ -225,6 +232,43 @@ async def test_offline_is_told_and_the_retry_keeps_its_key(visit: Visit) -> None
     await page.get_by_role("heading", name="没有连上网络").wait_for()
     await resident.context.set_offline(False)
     await page.get_by_text("现在没有进行中的预约。").wait_for()
+
+
+async def test_who_may_not_have_a_vaccine_is_told_before_anything_is_held(visit: Visit) -> None:
+    resident = await visit("not-eligible")
+    await become_resident(resident)
+    await find_window(resident, search="DTaP", name="吸附无细胞百白破")
+    await open_windows(resident).nth(1).click()
+    await choose_product(resident)
+    await resident.page.get_by_role("heading", name="暂不符合接种条件").wait_for()
+    await expect(resident.page.get_by_role("button", name="先占住这个号")).to_have_count(0)
+    await resident.look("told")
+    assert resident.keys("/resident/holds") == []
+    await resident.press("看看其他疫苗")
+    await resident.title("选择疫苗")
+
+
+async def test_a_pass_that_is_no_longer_taken_is_renewed_unseen(visit: Visit) -> None:
+    resident = await visit("renewed-pass")
+    await become_resident(resident)
+    spoilt: list[str] = []
+
+    async def spoil_first_pass(route: Route) -> None:
+        headers = dict(route.request.headers)
+        if not spoilt:
+            spoilt.append(headers["eligibility-pass"])
+            headers["eligibility-pass"] = "spoilt"
+        await route.continue_(headers=headers)
+
+    await resident.page.route(re.compile(r"/resident/holds$"), spoil_first_pass)
+    await find_window(resident)
+    await open_windows(resident).nth(1).click()
+    await hold(resident)
+    await resident.title("核对并确认")
+    keys = resident.keys("/resident/holds")
+    assert (len(keys), len(set(keys))) == (2, 1), "one intent, one key"
+    assert len(resident.keys("/resident/passes")) == 2
+    assert resident.keys("/auth/refresh") == [], "the login is good"
 
 
 async def test_a_page_that_cannot_be_fetched_offline_can_be_reached_again(visit: Visit) -> None:

@@ -45,12 +45,15 @@ def python_for_others(shelter: Path) -> str:
 class RunningCity:
     """One `humiao up`. Its processes are known by its home, which stands on every command line or environment."""
 
-    def __init__(self, home: Path, *, user: int | None = None, python: str = sys.executable, port: int = 0) -> None:
+    def __init__(
+        self, home: Path, *, user: int | None = None, python: str = sys.executable, port: int = 0, gate: bool = True
+    ) -> None:
         self.home = home
         self.log = home.with_suffix(".out")
         self._user = user
         self._python = python
         self._port = port
+        self._gate = gate
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "RunningCity":
@@ -65,6 +68,7 @@ class RunningCity:
         paths = [str(ROOT / "pyapp"), *(path for path in sys.path if path.endswith("site-packages"))]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HUMIAO_")}
         environment |= {"HUMIAO_HOME": str(self.home), "HUMIAO_HTTP_PORT": str(self._port)}
+        environment["HUMIAO_GATE"] = str(self._gate)
         environment["PYTHONPATH"] = os.pathsep.join(paths)
         as_user: dict[str, Any] = {}
         if self._user is not None:

@@ -7,7 +7,10 @@ from uuid import uuid4
 
 import httpx
 
+from humiao.antiabuse.challenges import solve
+from tests.codes import device_of
 from tests.faults.city import RunningCity, eventually
+from tests.passes import HEADER
 
 DEMO_PHONE = "13800000001"
 
@@ -20,8 +23,9 @@ class PhoneResident:
         self._phone = phone
         self._token = ""
 
-    def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, *, shown: dict[str, str] | None = None, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        headers |= shown or {}
         if method != "GET":
             headers["Idempotency-Key"] = uuid4().hex
 
@@ -41,12 +45,15 @@ class PhoneResident:
         return ["".join(c for c in text.split("验证码")[1] if c.isdigit())[:6] for text in mine]
 
     def log_in(self) -> "PhoneResident":
-        """Ask for a code, wait until the worker sent it, log in."""
+        """Solve a challenge, ask for a code, wait until the worker sent it, log in."""
+        device = device_of(self._phone)
         before = len(self._codes())
-        asked = self._send("POST", "/auth/codes", json={"phone": self._phone})
+        issued = self._send("GET", "/public/challenges?purpose=send_code", shown=device)
+        body = {"phone": self._phone, "challenge": solve(issued.json())}
+        asked = self._send("POST", "/auth/codes", json=body, shown=device)
         assert asked.status_code == 202, asked.text
         code = eventually(lambda: self._codes()[before:], "the code is sent")[-1]
-        answer = self._send("POST", "/auth/login", json={"phone": self._phone, "code": code})
+        answer = self._send("POST", "/auth/login", json={"phone": self._phone, "code": code}, shown=device)
         assert answer.status_code == 200, answer.text
         self._token = answer.json()["access_token"]
         return self
@@ -72,7 +79,10 @@ class PhoneResident:
         """Hold and confirm; returns the reservation."""
         window_id, stock_id = self.first_place(vaccine)
         body = {"person_id": person_id, "window_id": window_id, "stock_id": stock_id}
-        held = self._send("POST", "/resident/holds", json=body)
+        asked = {"person_id": person_id, "vaccine_code": vaccine}
+        issued = self._send("POST", "/resident/passes", json=asked)
+        assert issued.status_code == 201, issued.text
+        held = self._send("POST", "/resident/holds", json=body, shown={HEADER: issued.json()["pass"]})
         assert held.status_code == 201, held.text
         hold = held.json()
         confirmed = self._send(

@@ -74,7 +74,7 @@ def test_files_that_lie_do_not_confuse_it(made: RunningCity) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for name in ("postgres", "valkey", "serve", "worker"):
+        for name in ("postgres", "valkey", "gate", "serve", "worker"):
             (home / "run" / f"{name}.json").write_text(f'{{"pid": {os.getpid()}, "port": {port}}}')
         (home / "run" / "city.json").write_text('{"pid": 1, "url": "http://127.0.0.1:1", "pids"')
         # a lock that names a live process, and what a start that was cut off leaves

@@ -53,7 +53,7 @@ def test_whatever_is_killed_comes_back_and_nothing_booked_is_lost(
     family = resident.family()
     kept = resident.book(family["self"], "IIV4")
     port, pids = running.noted()["port"], running.noted()["pids"]
-    assert set(pids) == {"postgres", "valkey", "serve", "worker"}
+    assert set(pids) == {"postgres", "valkey", "gate", "serve", "worker"}
     for number, part in enumerate(pids):
         killed = running.kill(part)
         eventually(

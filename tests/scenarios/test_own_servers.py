@@ -85,6 +85,15 @@ def test_the_operators_commands_make_a_city_that_serves(installation: Installati
     login = httpx.post(f"{url}/api/v1/auth/staff/login", json={"username": "admin", "password": PASSWORD})
     assert login.status_code == 200, login.text
     assert len(httpx.get(f"{url}/api/v1/public/vaccines").json()["items"]) > 30
+    me = {"Authorization": f"Bearer {login.json()['access_token']}"}
+
+    def looked() -> str:
+        return str(httpx.get(f"{url}/api/v1/clinic/sessions/1", headers=me).json()["code"])
+
+    assert looked() == "unknown_session"
+    revoked = installation.run("keys", "revoke", "staff")
+    assert revoked.returncode == 0, revoked.stdout + revoked.stderr
+    eventually(lambda: looked() == "not_logged_in", "the token is refused", 10)
     examined = installation.run("doctor")
     assert examined.returncode == 0, examined.stdout
     assert installation.run("audit", "verify").returncode == 0

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.faults.city import ROOT, RunningCity, city
@@ -15,9 +16,9 @@ pytestmark = pytest.mark.slow
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCity]:
-    with city(tmp_path_factory.mktemp("readme") / "home") as found:
+@pytest.fixture(scope="module", params=[True, False], ids=["with the gate", "without the gate"])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCity]:
+    with city(tmp_path_factory.mktemp("readme") / "home", gate=request.param) as found:
         yield found.start()
 
 
@@ -39,6 +40,14 @@ def test_the_first_booking_is_made_by_the_readmes_lines(running: RunningCity) ->
     answers = [json.loads(line) for line in told.stdout.replace("}{", "}\n{").splitlines()]
     assert answers[-1]["state"] == "confirmed"
     assert answers[-1]["person"]["name_masked"] == "*佳怡"
+
+
+def test_the_gate_is_there_unless_it_is_left_out(running: RunningCity, request: pytest.FixtureRequest) -> None:
+    """One port in either case; with the gate, the API has none and is found by its socket."""
+    gate = request.node.callspec.params["running"]
+    assert ("gate" in running.noted()["pids"]) is gate
+    assert (running.home / "run" / "api.sock").exists() is gate
+    assert httpx.get(f"{running.url}/h5/", follow_redirects=True).status_code == 200
 
 
 def test_the_readme_names_what_is_there() -> None:

@@ -5,8 +5,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -15,18 +16,16 @@ import pytest
 
 from humiao.kit.keys import Keys
 from humiao.rush.audit import audit_ledger
-from humiao.rush.verdict import AUDITED
+from humiao.rush.faults import FAULTS, STRUCK
+from humiao.rush.residents import waves_of
+from humiao.rush.soak import Soak, draw, soak
+from humiao.rush.verdict import AUDITED, Verdict
+from humiao.settings import Settings
 from tests.conftest import Servers
 from tests.factories import make_residents, make_session
-from tests.faults.city import ROOT, RunningCity, city
+from tests.faults.city import ROOT, RunningCity
 
 RESIDENTS, PLACES = 600, 40
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCity]:
-    with city(tmp_path_factory.mktemp("rush") / "home") as found:
-        yield found.start()
 
 
 def rush_command(verdict_file: Path, fault: str) -> list[str]:
@@ -41,7 +40,10 @@ def of_city(running: RunningCity) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("fault", "places"), [("none", 40), ("quota", 70), ("valkey", 40), ("api", 40)])
+@pytest.mark.parametrize(
+    ("fault", "places"),
+    [("none", 40), ("quota", 70), ("valkey", 40), ("api", 40), ("gate", 40), ("postgres", 40), ("all", 70)],
+)
 def test_everybody_gets_an_answer_and_every_place_goes_once(
     running: RunningCity, tmp_path: Path, fault: str, places: int
 ) -> None:
@@ -61,7 +63,43 @@ def test_everybody_gets_an_answer_and_every_place_goes_once(
     assert sum(verdict["answers"].values()) == RESIDENTS, "everybody got an answer"
     assert verdict["violations"] == dict.fromkeys(AUDITED, 0)
     killed = {name for name, pid in running.noted()["pids"].items() if pid != before[name]}
-    assert killed == {"valkey": {"valkey"}, "api": {"serve"}}.get(fault, set()), "the fault did happen"
+    wanted = {"none": [], "all": FAULTS}.get(fault, [fault])
+    assert killed == {STRUCK[one] for one in wanted if one in STRUCK}, "the faults did happen"
+    assert verdict["struck"] == dict.fromkeys(wanted, 1)
+
+
+@pytest.mark.slow
+async def test_a_soak_draws_faults_by_its_seed_and_adds_up(running: RunningCity) -> None:
+    """One round of what `make soak` does for minutes."""
+    noted = running.noted()
+    settings = Settings(home=running.home, database_url=noted["database_url"], redis_url=noted["redis_url"])
+    total = await soak(settings, noted["url"], minutes=0, seed=7, residents=RESIDENTS, places=60)
+    assert total.struck == Counter(draw(Random(7)))
+    assert total.good and total.rushes == 1
+    assert total.acknowledged == total.expected >= 60
+    assert total.violations == dict.fromkeys(AUDITED, 0)
+
+
+def test_a_sum_with_one_bad_rush_is_bad() -> None:
+    good = Verdict(expected=1, violations=dict.fromkeys(AUDITED, 0))
+    good.answers["granted"] = 1
+    bad = Verdict(expected=1, violations=dict.fromkeys(AUDITED, 0) | {"lost": 1})
+    bad.answers["granted"] = 1
+    total = Soak(seed=1)
+    total.add(good)
+    assert total.good
+    total.add(bad)
+    assert not total.good and total.as_json()["violations"]["lost"] == 1
+
+
+@pytest.mark.parametrize(("residents", "places", "faults"), [(600, 40, 0), (600, 40, 1), (600, 40, 5), (7, 3, 5)])
+def test_waves_are_all_residents_and_leave_places_for_those_after_a_fault(
+    residents: int, places: int, faults: int
+) -> None:
+    waves = waves_of(residents, places, faults)
+    assert sum(waves) == residents and len(waves) == faults + 1
+    if faults > 1 and places > faults:
+        assert sum(waves[:-1]) < places, "no fault strikes a race that is over"
 
 
 @pytest.mark.slow

@@ -40,9 +40,9 @@ PLACES = [
     Row("window past its deadline", lambda s: hold(s, s.ended), 409, "booking_ended"),
     Row("window that has begun", lambda s: hold(s, s.begun), 409, "booking_ended"),
     Row("wrong channel", lambda s: hold(s, s.desk_only), 422, "wrong_channel"),
-    Row("no stock", lambda s: hold(s, s.no_stock), 409, "out_of_stock"),
-    Row("full window", lambda s: hold(s, s.full), 409, "window_full"),
-    Row("vial that is not begun", lambda s: hold(s, s.sealed), 409, "vial_not_opened"),
+    Row("no stock", lambda s: hold(s, s.no_stock), 409, "out_of_stock", retry_at=True),
+    Row("full window", lambda s: hold(s, s.full), 409, "window_full", retry_at=True),
+    Row("vial that is not begun", lambda s: hold(s, s.sealed), 409, "vial_not_opened", retry_at=True),
     Row("stock of another session", lambda s: hold(s, s.open, stock_id=s.full.stock_id), 404, "no_such_stock"),
     Row("unknown stock", lambda s: hold(s, s.open, stock_id=2**40), 404, "no_such_stock"),
     Row("second claim of a series", lambda s: hold(s, s.open, who="me", person_id=str(s.me)), 409, "duplicate_claim"),
@@ -113,8 +113,10 @@ KEYS = [
     Row("key with SQL", lambda s: hold(s, s.open, key="key' OR 1=1;--"), 400, "key_malformed"),
     Row("key in Chinese", lambda s: hold(s, s.open, key="幂等键幂等键幂等键"), 400,
         "key_malformed"),
-    Row("used key, another body", lambda s: hold(s, s.full, who="other", person_id=str(s.other), key=s.used_key), 422,
-        "key_reused"),
+    Row("used key, another body", lambda s: hold(
+        s, s.open, who="other", person_id=str(s.other), window_id=s.open.window_ids[1], key=s.used_key), 422, "key_reused"),
+    Row("used key, another body, full window", lambda s: hold(
+        s, s.full, who="other", person_id=str(s.other), key=s.used_key), 409, "window_full", retry_at=True),
     Row("used key, another operation", lambda s: json(
         "POST", f"/resident/holds/{s.other_hold.claim_id}/release", {"hold_token": s.other_hold.token}, who="other",
         key=s.used_key), 422, "key_reused"),

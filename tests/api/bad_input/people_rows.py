@@ -1,14 +1,18 @@
 """Rows about people: documents, names, phones, codes, logins."""
 
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 
 import jwt
 import orjson
 
+from humiao.antiabuse.challenges import Challenges, solve
 from tests.api.bad_input.rows import Request, Row, bearer, get, json, person
-from tests.api.bad_input.stage import Stage
+from tests.api.bad_input.stage import DEVICE, Stage
 
 CODES, LOGIN = "/auth/codes", "/auth/login"
+CHALLENGE = "/public/challenges?purpose="
+# a solution is spent, the asking counted, the end of a day's budget noted for review
+REFUSED_SEND = frozenset({"velocity_counters", "spent_challenges", "velocity_signals"})
 
 
 def number(value: object) -> dict[str, object]:
@@ -39,8 +43,32 @@ def forged(stage: Stage, how: str) -> str:
     }[how]
 
 
-def _open_login(path: str, body: object) -> Request:
-    return json("POST", path, body, who="nobody", key=None)
+def _open_login(path: str, body: object, device: str | None = DEVICE) -> Request:
+    headers = {} if device is None else {"Device-Id": device}
+    return json("POST", path, body, who="nobody", key=None, headers=headers)
+
+
+def _code(stage: Stage, how: str) -> Request:
+    """Ask for a code with a challenge that something is wrong about."""
+    return _open_login(CODES, {"phone": "13800009997", "challenge": shown(stage, how)})
+
+
+def shown(stage: Stage, how: str) -> str:
+    """A solution of a challenge, good or not."""
+    secret = stage.keys.vault().blind_index("challenge", "signing key")
+    ours, ended = Challenges(secret, cost=1, ttl_s=300), Challenges(secret, cost=1, ttl_s=-1)
+    foreign = Challenges(b"somebody else's key", cost=1, ttl_s=300)
+    issued = {
+        "good": lambda: ours.issue("send_code", 0),
+        "ended": lambda: ended.issue("send_code", 0),
+        "foreign": lambda: foreign.issue("send_code", 0),
+        "for logging in": lambda: ours.issue("log_in", 0),
+    }
+    return solve(issued[how]().model_dump(mode="json"))
+
+
+def encoded(value: object) -> str:
+    return b64encode(orjson.dumps(value)).decode()
 
 
 DOCUMENTS = [
@@ -111,7 +139,9 @@ LOGINS = [
     Row("code of full-width digits", lambda _: _open_login(LOGIN, {"phone": "13800009999", "code": "１２３４５６"}), 422,
         "invalid_input", "code"),
     Row("code that was never sent", lambda _: _open_login(LOGIN, {"phone": "13800009998", "code": "123456"}), 401,
-        "code_expired"),
+        "code_expired", writes=frozenset({"velocity_counters"})),
+    Row("code of another device", lambda s: _open_login(LOGIN, {"phone": s.phone, "code": "000000"}, "x" * 32), 401,
+        "code_expired", writes=frozenset({"velocity_counters"})),
     Row("staff who is unknown", lambda _: _open_login("/auth/staff/login", {"username": "nobody", "password": "x" * 9}),
         401, "password_wrong"),
     Row("refresh token nobody has", lambda _: _open_login("/auth/refresh", {"refresh_token": "x" * 43}), 401,
@@ -131,8 +161,57 @@ LOGINS = [
         "not_logged_in"),
     Row("token of 20,000 characters", lambda _: _with("x" * 20_000), 401, "not_logged_in"),
     Row("wrong code", lambda s: _open_login(LOGIN, {"phone": s.phone, "code": "000000"}), 401, "code_wrong",
-        writes=frozenset({"login_codes"})),
-    Row("another code at once", lambda s: _open_login(CODES, {"phone": s.phone}), 429, "too_many_codes", retry_at=True),
+        writes=frozenset({"login_codes", "velocity_counters"})),
+    Row("another code at once", lambda s: _open_login(CODES, {"phone": s.phone, "challenge": shown(s, "good")}), 429,
+        "too_many_codes", retry_at=True, writes=REFUSED_SEND),
+    Row("code without a challenge", lambda s: _open_login(CODES, {"phone": s.phone}), 403, "challenge_needed"),
+    *(
+        Row(f"code with a challenge {how}", lambda s, how=how: _code(s, how), 403, code)
+        for how, code in {"ended": "challenge_expired", "foreign": "challenge_invalid",
+                          "for logging in": "challenge_invalid"}.items()
+    ),
+    *(
+        Row(f"challenge: {what}", lambda _, text=text: _open_login(CODES, {"phone": "13800009997", "challenge": text}),
+            403, "challenge_invalid")
+        for what, text in {
+            "no base64": "A" * 31, "no JSON": "AAAA" * 8, "null": encoded(None) + "====" * 3,
+            "array": encoded([{"challenge": {}}]), "empty object": encoded({"challenge": {}, "solution": {}}),
+            "parameters in a list": encoded({"challenge": {"parameters": []}, "solution": {}}),
+            "text for the solution": encoded({"challenge": {"parameters": {}}, "solution": "counter"}),
+        }.items()
+    ),
+    *(
+        Row(f"challenge member: {what}", lambda _, value=value: _open_login(
+            CODES, {"phone": "13800009997", "challenge": value}), 422, "invalid_input", "challenge")
+        for what, value in {"a number": 7, "an object": {"challenge": {}}, "empty": "", "short": "e30=",
+                            "SQL": "' OR 1=1 -- aaaaaaaaa", "3,000 characters": "A" * 3000,
+                            "line breaks": "AAAA\nAAAA\nAAAA\nAAAA"}.items()
+    ),
+    *(
+        Row(f"no device: {what}", lambda _, path=path, body=body: _open_login(path, body, None), 400, "device_missing")
+        for what, path, body in (("code", CODES, {"phone": "13800009997"}),
+                                 ("login", LOGIN, {"phone": "13800009997", "code": "123456"}))
+    ),
+    *(
+        Row(f"device of {what}", lambda _, device=device: _open_login(CODES, {"phone": "13800009997"}, device), 400,
+            "device_malformed")
+        for what, device in {"15 characters": "d" * 15, "65 characters": "d" * 65, "none": "", "SQL": "' OR 1=1 --aaaaaaa",
+                             "spaces": "device id of somebody"}.items()
+    ),
+    Row("challenge for nothing", lambda _: get("/public/challenges", who="nobody", headers={"Device-Id": DEVICE}), 422,
+        "invalid_input", "purpose"),
+    Row("challenge for what there is none", lambda _: get(f"{CHALLENGE}vote", who="nobody",
+                                                          headers={"Device-Id": DEVICE}), 422, "invalid_input", "purpose"),
+    Row("challenge without a device", lambda _: get(f"{CHALLENGE}log_in", who="nobody"), 400, "device_missing"),
+    Row("signals as a resident", lambda _: get("/admin/signals"), 401, "not_logged_in"),
+    Row("signals as clinic staff", lambda _: get("/admin/signals", who="clinic"), 403, "forbidden"),
+    Row("signals as nobody", lambda _: get("/admin/signals", who="nobody"), 401, "not_logged_in"),
+    Row("limits as a resident", lambda _: get("/admin/limits"), 401, "not_logged_in"),
+    Row("limits as clinic staff", lambda _: get("/admin/limits", who="clinic"), 403, "forbidden"),
+    Row("limits as nobody", lambda _: get("/admin/limits", who="nobody"), 401, "not_logged_in"),
+    Row("signals of no days", lambda _: get("/admin/signals?days=0", who="city"), 422, "invalid_input", "days"),
+    Row("signals of a century", lambda _: get("/admin/signals?days=36500", who="city"), 422, "invalid_input", "days"),
+    Row("signals of some days", lambda _: get("/admin/signals?days=some", who="city"), 422, "invalid_input", "days"),
     Row("wrong password", lambda s: _open_login("/auth/staff/login", {"username": s.clerk, "password": "wrong one"}), 401,
         "password_wrong", writes=frozenset({"staff"})),
     Row("locked clerk", lambda s: _open_login("/auth/staff/login", {"username": s.locked_clerk,

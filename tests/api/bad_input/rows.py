@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
 
 import orjson
 
 from tests.api.bad_input.stage import Stage
 from tests.factories import World
+from tests.passes import HEADER, pass_for
 
 Who = Literal["me", "free", "other", "clinic", "city", "nobody"]
 FRESH = "fresh"  # a key that nobody has used
+GOOD = "good"  # a pass that fits
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,25 @@ def hold(
     who: Who = "free",
     key: str | None = FRESH,
     headers: dict[str, str] | None = None,
+    shown: str | None = GOOD,
     **changes: Any,
 ) -> Request:
-    """A hold by somebody who has none."""
+    """A hold by somebody who has none, with a good pass unless another or none is shown."""
     body = hold_body(stage, world, **changes)
-    return json("POST", "/resident/holds", body, who=who, key=key, headers=headers or {})
+    if shown is GOOD:
+        shown = good_pass(stage, who, body["person_id"])
+    with_pass = {} if shown is None else {HEADER: shown}
+    return json("POST", "/resident/holds", body, who=who, key=key, headers=with_pass | (headers or {}))
+
+
+def good_pass(stage: Stage, who: Who, person: str) -> str:
+    """What whoever asks would have been given, also for a person who is not theirs: the ledger asks once more."""
+    accounts = {"me": stage.me, "free": stage.free_person, "other": stage.other}
+    try:
+        person_id = UUID(person)
+    except ValueError:
+        person_id = stage.free_person
+    return pass_for(stage.keys, person_id, account_id=accounts.get(who))
 
 
 def person_body(**changes: Any) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from humiao.kit.keys import Keys
 from tests.api.callers import resident_token, staff_token
 from tests.factories import World, age_hold, hold_wish, make_residents, make_session
 
+DEVICE = "device-of-the-bad-input-table"
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -59,6 +61,7 @@ class Stage:
     reserved: Claim
     begun_reservation: Claim
     overdue: Claim  # past its deadline and grace, and no worker has come by yet
+    keys: Keys  # to sign what nobody would sign
     used_key: str = "key-that-was-used"
     phone: str = "13800000001"  # a code is on its way to it
 
@@ -141,15 +144,21 @@ async def build(connection: Any, database: Database, engine: BookingEngine, keys
         other_token=await resident_token(connection, keys, other),
         clinic_token=await staff_token(connection, keys, "clinic_staff", worlds["open"].clinic_id),
         city_token=await staff_token(connection, keys, "city_admin"),
-        **worlds, **claims,
+        **worlds, **claims, keys=keys,
     )  # fmt: skip
 
 
 async def add_login_code(connection: Any, vault: Vault, phone: str) -> None:
-    """A code was sent to a phone a moment ago; nobody knows it."""
+    """A code was sent to a phone and device a moment ago, the fifth of today; nobody knows it."""
     await connection.execute(
-        """INSERT INTO login_codes (code_id, phone_index, purpose, code_digest, tries_left, expires_at)
-           VALUES (gen_random_uuid(), $1, 'login', 'unknown', 5, now() + interval '5 minutes')""",
+        """INSERT INTO login_codes (code_id, phone_index, purpose, device_index, code_digest, tries_left, expires_at)
+           VALUES (gen_random_uuid(), $1, 'login', $2, 'unknown', 5, now() + interval '5 minutes')""",
+        vault.blind_index("phone", phone), vault.blind_index("device", DEVICE),
+    )  # fmt: skip
+    await connection.execute(
+        """INSERT INTO velocity_counters (what, scope, subject, window_s, started_at, used, times)
+           VALUES ('sms_code', 'phone', $1, 86400, now(), 5, array_fill(now(), ARRAY[5]))
+           ON CONFLICT (what, scope, subject, window_s) DO UPDATE SET times = excluded.times""",
         vault.blind_index("phone", phone),
     )
 

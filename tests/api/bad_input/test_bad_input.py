@@ -10,15 +10,21 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from humiao.errors import PROBLEMS
+from humiao.errors import PROBLEMS, SMALL_BYTES_MAX
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
-from tests.api.bad_input import booking_rows, people_rows, staff_rows, wire_rows
+from tests.api.bad_input import booking_rows, pass_rows, people_rows, staff_rows, wire_rows
 from tests.api.bad_input.rows import FRESH, Request, Row
 from tests.api.bad_input.stage import Stage, build
 from tests.api.bad_input.unchanged import digest
 
-TABLES = {"people": people_rows.ROWS, "booking": booking_rows.ROWS, "staff": staff_rows.ROWS, "wire": wire_rows.ROWS}
+TABLES = {
+    "people": people_rows.ROWS,
+    "booking": booking_rows.ROWS,
+    "pass": pass_rows.ROWS,
+    "staff": staff_rows.ROWS,
+    "wire": wire_rows.ROWS,
+}
 CASES = [pytest.param(row, id=f"{table}: {row.name}") for table, rows in TABLES.items() for row in rows]
 
 
@@ -64,7 +70,11 @@ async def test_it_is_refused_and_nothing_changes(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
     assert body["status"] == row.status == PROBLEMS[row.code].status
-    assert body["type"] == f"urn:humiao:problem:{row.code}"
+    if PROBLEMS[row.code].small:
+        assert set(body) == {"code", "status", "title", "detail"} | ({"retry_at"} & set(body))
+        assert len(answer.content) <= SMALL_BYTES_MAX
+    else:
+        assert body["type"] == f"urn:humiao:problem:{row.code}"
     assert is_chinese(body["title"]) and is_chinese(body["detail"])
     if row.field:
         named = {error["field"]: error["message"] for error in body["errors"]}

@@ -28,8 +28,7 @@ class Booker(Caller):
         self.person = person
 
     async def hold(self, world: World, window: int = 0, key: str | None = None) -> httpx.Response:
-        body = {"person_id": str(self.person), "window_id": world.window_ids[window], "stock_id": world.stock_id}
-        return await self.post(HOLDS, body, key=key)
+        return await self.hold_place(self.person, world.window_ids[window], world.stock_id, key=key)
 
     async def confirm(self, hold: dict[str, Any], key: str | None = None) -> httpx.Response:
         return await self.post(f"{HOLDS}/{hold['hold_id']}/confirm", {"hold_token": hold["hold_token"]}, key=key)

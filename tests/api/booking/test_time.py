@@ -137,12 +137,9 @@ async def test_both_parents_act_for_the_child_and_one_claim_counts(
             "INSERT INTO guardianships (account_id, person_id, relation) VALUES ($1, $2, 'child')", parent.person, child
         )
     world = await make_session(connection, windows=2)
-
-    def for_child(window: int) -> dict[str, object]:
-        return {"person_id": str(child), "window_id": world.window_ids[window], "stock_id": world.stock_id}
-
-    hold = (await mother.post(HOLDS, for_child(0))).json()
-    assert (await father.post(HOLDS, for_child(1))).json()["code"] == "duplicate_claim"
+    hold = (await mother.hold_place(child, world.window_ids[0], world.stock_id)).json()
+    refused = await father.hold_place(child, world.window_ids[1], world.stock_id)
+    assert refused.json()["code"] == "duplicate_claim"
     seen = (await father.get(f"{HOLDS}/{hold['hold_id']}")).json()
     assert seen["hold_token"] == hold["hold_token"]
     assert (await father.confirm(hold)).json()["state"] == "confirmed"

@@ -94,11 +94,8 @@ async def test_holding_and_closing_take_places_off(clinic: Clinic, connection: a
     first, second = await clinic.publish(), await clinic.publish(days=2)
     (person,) = await make_residents(connection, keys.vault(), 1)
     resident = Caller(clinic.client, await resident_token(connection, keys, person))
-    wish = {
-        "person_id": str(person), "window_id": first["windows"][0]["window_id"],
-        "stock_id": first["stocks"][0]["stock_id"],
-    }  # fmt: skip
-    assert (await resident.post("/resident/holds", wish)).status_code == 201
+    held = await resident.hold_place(person, first["windows"][0]["window_id"], first["stocks"][0]["stock_id"])
+    assert held.status_code == 201
     assert await clinic.found() == (11, at(9)[:10])
     await clinic.clerk.post(f"/clinic/sessions/{first['session_id']}/close", {"reason": "停诊"})
     assert await clinic.found() == (6, at(9, days=2)[:10])
@@ -121,8 +118,8 @@ async def test_a_begun_vial_is_told_until_it_is_full(
     (person,) = await make_residents(connection, keys.vault(), 1)
     resident = Caller(clinic.client, await resident_token(connection, keys, person))
     stock_id = session["stocks"][0]["stock_id"]
-    wish = {"person_id": str(person), "window_id": session["windows"][0]["window_id"], "stock_id": stock_id}
-    assert (await resident.post("/resident/holds", wish)).status_code == 201
+    held = await resident.hold_place(person, session["windows"][0]["window_id"], stock_id)
+    assert held.status_code == 201
     seal = {"vials": 3, "no_new_vial_from": datetime.now(UTC).isoformat(), "reason": "不再开新瓶"}
     assert (await clinic.clerk.patch(f"/clinic/stocks/{stock_id}", seal)).json()["free"] == 11
     (seen,) = await clinic.windows()

@@ -14,6 +14,7 @@ from humiao.auth.accounts import ensure_account
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
 from humiao.residents.documents import check_character
+from tests.codes import log_in
 from tests.factories import make_session
 
 PEOPLE = "/api/v1/resident/people"
@@ -66,9 +67,7 @@ class Resident:
 
 async def logged_in(client: httpx.AsyncClient, last_sms) -> Resident:
     phone = f"137{next(_phones):08d}"
-    assert (await client.post("/api/v1/auth/codes", json={"phone": phone})).status_code == 202
-    answer = await client.post("/api/v1/auth/login", json={"phone": phone, "code": await last_sms(phone)})
-    tokens = answer.json()
+    tokens = await log_in(client, last_sms, phone)
     return Resident(client, tokens["account"]["account_id"], tokens["access_token"])
 
 

@@ -27,8 +27,7 @@ async def crowd(client: httpx.AsyncClient, connection: asyncpg.Connection, keys:
 
 async def hold(booker: tuple[Caller, str], world: World) -> httpx.Response:
     caller, person = booker
-    body = {"person_id": person, "window_id": world.window_ids[0], "stock_id": world.stock_id}
-    return await caller.post("/resident/holds", body)
+    return await caller.hold_place(person, world.window_ids[0], world.stock_id)
 
 
 def edits_of(world: World) -> dict[str, tuple[str, str]]:

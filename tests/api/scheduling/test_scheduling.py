@@ -58,7 +58,7 @@ async def bookers(client: httpx.AsyncClient, connection: asyncpg.Connection, key
 
 async def hold(booker: tuple[Caller, str], window_id: int, stock_id: int) -> httpx.Response:
     caller, person = booker
-    return await caller.post(HOLDS, {"person_id": person, "window_id": window_id, "stock_id": stock_id})
+    return await caller.hold_place(person, window_id, stock_id)
 
 
 async def test_published_windows_are_seen_and_booked(

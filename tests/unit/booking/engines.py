@@ -34,6 +34,14 @@ class Forgetful:
             self.deaf -= 1
             raise ConnectionResetError("after the commit")
 
+    @asynccontextmanager
+    async def single(self) -> AsyncIterator[Any]:
+        async with self._database.single() as connection:
+            yield connection
+        if self.deaf:
+            self.deaf -= 1
+            raise ConnectionResetError("after the commit")
+
     def read(self) -> Any:
         return self._database.read()
 

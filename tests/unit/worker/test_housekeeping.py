@@ -64,8 +64,9 @@ async def test_sent_messages_are_kept_a_month_and_unsent_ones_until_they_are_sen
 async def test_codes_outlive_the_day_that_counts_them(workshop: Workshop, age: str, kept: bool) -> None:
     code_id = uuid4()
     await workshop.connection.execute(
-        """INSERT INTO login_codes (code_id, phone_index, purpose, code_digest, tries_left, expires_at, created_at)
-           VALUES ($1, '', 'login', '', 5, now(), now() - $2::text::interval)""",
+        """INSERT INTO login_codes (code_id, phone_index, purpose, device_index, code_digest, tries_left, expires_at,
+                                    created_at)
+           VALUES ($1, '', 'login', '', '', 5, now(), now() - $2::text::interval)""",
         code_id, age,
     )  # fmt: skip
     await clean(workshop)
