@@ -40,7 +40,8 @@ class Town:
     def __init__(self, home: Path) -> None:
         self._home = home
         self.postgres, self.valkey = Postgres(home), Valkey(home)
-        self.keys = make_keys(home / "keys.json")
+        self.keys_file = home / "keys.json"
+        self.keys = make_keys(self.keys_file)
 
     async def open(self) -> None:
         await asyncio.gather(self.postgres.start_async(), self.valkey.start_async())
@@ -70,6 +71,14 @@ class Town:
         ]
         await self.sql.execute("ANALYZE clinics, clinic_sessions, windows, window_quotas, session_stocks")
         return [Spot(row["session_id"], row["window_id"], row["stock_id"]) for row in rows]
+
+    async def forget_claims(self) -> None:
+        """Begin a round as if nobody had ever claimed anything: what claims left behind, and room in the log.
+
+        Sessions keep the counters they had: a round is run on sessions of its own.
+        """
+        await self.sql.execute("TRUNCATE claims, live_claims, claim_moves, idempotency_keys")
+        await self.sql.execute("CHECKPOINT")
 
     async def engine(self) -> "RunningEngine":
         """The booking engine as a process of ours has it."""

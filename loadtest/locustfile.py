@@ -33,7 +33,7 @@ def set_stage(environment: Any, **_: Any) -> None:
     if prepared.returncode != 0:
         sys.exit(prepared.stderr)
     shared.stage.update(json.loads(FILE.read_text(encoding="utf-8")))
-    shared.waiting.extend((person, token) for person, token in shared.stage.pop("residents"))
+    shared.waiting.extend((person, shown) for person, shown in shared.stage.pop("residents"))
     environment.host = environment.host or shared.stage["url"]
 
 

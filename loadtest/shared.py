@@ -3,5 +3,5 @@
 from typing import Any
 
 stage: dict[str, Any] = {}
-waiting: list[tuple[str, str]] = []  # (person, token)
+waiting: list[tuple[str, dict[str, str]]] = []  # (person, headers with token and pass)
 told: dict[str, str] = {}  # person -> hold

@@ -1,8 +1,8 @@
 """Sets the stage of a load test in a running city, and audits it afterwards.
 
 Runs as a process of its own (`python -m loadtest.stage prepare|audit FILE`): Locust's green threads and asyncio do not
-share one. `prepare` writes FILE: residents with tokens, and one hidden session. `audit` reads it with the holds that
-residents were told of and exits with 1 on any violation.
+share one. `prepare` writes FILE: residents with tokens and passes, and one hidden session. `audit` reads it with the
+holds that residents were told of and exits with 1 on any violation.
 """
 
 import asyncio
@@ -16,12 +16,13 @@ from uuid import UUID
 
 import asyncpg
 
-from humiao.auth.tokens import Resident, Tokens
+from humiao.auth.generations import read_generations
+from humiao.auth.tokens import Tokens
 from humiao.embedded.city import running_city
 from humiao.kit.keys import load_keys
 from humiao.kit.sql import statement
 from humiao.rush.audit import audit_cache, audit_ledger
-from humiao.rush.people import make_people
+from humiao.rush.people import make_people, signed
 from humiao.settings import Settings
 
 
@@ -41,8 +42,8 @@ async def prepare(*, residents: int, places: int) -> dict[str, Any]:
     """Make residents and a session of `places`; returns what users need."""
     settings, url = addressed()
     keys = load_keys(settings.keys_path)
-    tokens = Tokens(keys.token_keys, ttl_s=7200)
     connection = await asyncpg.connect(settings.database_url)
+    tokens = Tokens(keys.token_keys, ttl_s=7200, generations=await read_generations(connection))
     people = await make_people(connection, keys.vault(), residents)
     starts = datetime.now(UTC) + timedelta(days=1)
     row = await connection.fetchrow(statement("rush/make_session"), places, starts, os.urandom(4).hex())
@@ -50,7 +51,7 @@ async def prepare(*, residents: int, places: int) -> dict[str, Any]:
     return {
         "url": url,
         "goal": dict(row),
-        "residents": [[str(person), tokens.for_resident(Resident(person, person))] for person in people],
+        "residents": [[str(person), shown] for person, shown in signed(tokens, people, row["vaccine_code"]).items()],
     }
 
 
