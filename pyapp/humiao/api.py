@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from humiao.antiabuse.router import router as antiabuse
 from humiao.auth.router import router as auth
+from humiao.backoffice.programme_router import router as programme
 from humiao.backoffice.router import router as backoffice
 from humiao.booking.router import public as availability
 from humiao.booking.router import router as booking
@@ -24,6 +25,7 @@ ROUTERS: list[APIRouter] = [
     availability,
     scheduling,
     backoffice,
+    programme,
 ]
 
 # What the domains are called where people read the API.

@@ -74,6 +74,7 @@ VERIFY = ("solve_challenge", "重新验证")
 CORRECT = ("correct_input", "修改后重新提交")
 MY_PEOPLE = ("my_people", "查看家庭成员")
 HOME = ("home", "返回首页")
+DRAFTS = ("drafts", "查看草案")
 
 PROBLEMS: dict[str, ProblemKind] = {
     # places
@@ -135,6 +136,21 @@ PROBLEMS: dict[str, ProblemKind] = {
     "unknown_product": ProblemKind(422, "疫苗产品不存在", "所填的疫苗产品不在目录中，请核对。", (CORRECT,)),
     "session_already_closed": ProblemKind(409, "场次已关闭", "这个场次已经关闭，不能再修改。", ()),
     "session_in_past": ProblemKind(422, "时段已过去", "不能发布已经过去的时段，请核对日期和时间。", (CORRECT,)),
+    # the programme's drafts
+    "unknown_draft": ProblemKind(404, "草案不存在", "没有找到这份免疫程序草案。", (DRAFTS,)),
+    "programme_mistakes": ProblemKind(
+        422, "免疫程序数据有误", "数据没有通过检查，请按所列行号逐条修改后重新提交。", (CORRECT,)
+    ),
+    "edition_taken": ProblemKind(409, "版本号已使用", "这个版本号已经发布过，请换一个新的版本号。", (CORRECT,)),
+    "edition_not_later": ProblemKind(
+        422, "生效日期过早", "生效日期须晚于今天，也须晚于已发布的各个版本，请修改后重新提交。", (CORRECT,)
+    ),
+    "programme_moved_on": ProblemKind(
+        409, "依据的版本已更新", "起草之后又发布了新版本，请在最新版本上重新起草。", (DRAFTS,)
+    ),
+    "draft_moved_on": ProblemKind(409, "草案已变动", "草案的状态或内容与您看到的不同，请刷新后重新查看。", (DRAFTS,)),
+    "own_draft": ProblemKind(403, "不能审核自己的草案", "草案须由起草人以外的另一位管理员审核。", (DRAFTS,)),
+    "not_your_draft": ProblemKind(403, "不是您的草案", "只有起草人可以修改、提交或撤回草案。", (DRAFTS,)),
     # logging in
     "not_logged_in": _small(401, "请先登录", "请登录后再操作。", LOG_IN),
     "token_expired": _small(401, "登录已过期", "请重新登录后再操作。", LOG_IN),

@@ -26,6 +26,7 @@ from humiao.booking.meters import CacheMeters, LaneMeters, LedgerMeters
 from humiao.booking.service import BookingService
 from humiao.clinics.service import ClinicsService
 from humiao.eligibility.service import EligibilityService
+from humiao.immunizations.drafts import DraftsService
 from humiao.immunizations.service import Programmes
 from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
 from humiao.kit.keys import load_keys
@@ -56,6 +57,7 @@ class Services:
     booking: BookingService
     scheduling: SchedulingService
     limits: LimitsService
+    drafts: DraftsService
 
 
 class UnsetAddress(Exception):
@@ -139,6 +141,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             booking=BookingService(engine, database, vault, eligibility, limits),
             scheduling=SchedulingService(database, engine),
             limits=limits,
+            drafts=DraftsService(database, programmes),
         )
         keeping_up = [asyncio.create_task(one.keep_up()) for one in (generations, programmes)]
         yield

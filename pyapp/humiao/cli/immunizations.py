@@ -120,6 +120,38 @@ def publish(
         raise typer.Exit(1) from None
 
 
+@app.command()
+def preview(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    database: Annotated[str, typer.Option("--database", envvar="HUMIAO_DATABASE_URL", help="数据库 / the database")],
+) -> None:
+    """影响预览 / count the children on record who would be told something else on an edition's first day."""
+    import asyncio
+
+    from humiao.immunizations.drafts import count_everybody
+    from humiao.immunizations.reading import ProgrammeMistakes
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    try:
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("评估 / evaluating", total=None)
+            edition, count = asyncio.run(
+                count_everybody(
+                    database,
+                    file.read_text(encoding="utf-8"),
+                    lambda done, total: bar.update(task, completed=done, total=total),
+                )
+            )
+    except (ProgrammeMistakes, ValueError) as mistakes:
+        console.print(str(mistakes), style="red", highlight=False)
+        raise typer.Exit(1) from None
+    table = Table("系列", "原状态", "新状态", "人数", title=f"{edition.id}，{edition.effective_from} 起")
+    for (series, before, after), people in sorted(count.by_change.items()):
+        table.add_row(series, STATUSES.get(before, before), STATUSES.get(after, after), str(people))
+    console.print(table)
+    console.print(f"{count.people} 名儿童中 {count.changed} 名的告知内容有变化 / told something else", highlight=False)
+
+
 def _lines(file: Path) -> Iterator[bytes]:
     with file.open("rb") as lines:
         yield from lines

@@ -51,6 +51,7 @@ class ProblemDocument(BaseModel):
     until: str | None = Field(None, description="the day on which the person no longer is, or on which the limit ends")
     rule: str | None = Field(None, description="the rule that refuses")
     explained: str | None = Field(None, description="that rule in words")
+    state: str | None = Field(None, description="what has become of the thing meanwhile")
     latest: str | None = Field(None, description="until when a reservation could be cancelled or moved")
 
 
