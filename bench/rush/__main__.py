@@ -93,7 +93,7 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=3, help="the first warms plans and caches")
     parser.add_argument("--people", type=int, default=0, help="none: enough for the round")
     parser.add_argument("--rate", type=int, default=5000, help="of a paced round, requests a second")
-    parser.add_argument("--connections", type=int, default=2048, help="of a paced round")
+    parser.add_argument("--connections", type=int, default=1024, help="of a paced round")
     parser.add_argument("--idle", type=int, default=0, help="idle connections beside a paced round")
     parser.add_argument("--slow", type=int, default=0, help="slow clients beside a paced round")
     uvloop.run(main(parser.parse_args()))

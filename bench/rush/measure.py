@@ -17,7 +17,6 @@ RATE_MAX = 30_000  # requests a second for which files are long enough
 PEOPLE = 200_000
 PACED_ROUNDS = 3
 OVERLOADS = (0.7, 1.0, 2.0, 5.0)
-PACED_CONNECTIONS = 2048
 OVERLOAD_CONNECTIONS = 8192  # more than may wait for the ledger, so that the gate has to turn away
 IDLE, SLOW = 10_000, 200
 CROWD_LOAD = 0.5  # of the peak, beside the crowd
@@ -81,7 +80,7 @@ class Measurement:
             peak = await stage.holds(gate, windows=1, seconds=HOLD_S, rate_max=RATE_MAX)
             self._keep({"peak": self.peaks}, "peak", peak, warming=False)
             for times in OVERLOADS:
-                connections = PACED_CONNECTIONS if times <= 1 else OVERLOAD_CONNECTIONS
+                connections = CONNECTIONS if times <= 1 else OVERLOAD_CONNECTIONS
                 rate = peak.answered_per_s * times
                 self._keep_paced(f"{times:g}", await self._at(stage, gate, rate, connections))
 
