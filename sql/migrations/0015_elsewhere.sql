@@ -1,0 +1,2 @@
+-- Number of another branch.
+SELECT 1;
