@@ -71,7 +71,7 @@ def read_class_list(data: bytes, *, today: date, on: date) -> ClassList:
     seen: dict[str, int] = {}
     try:
         for number, cells in table_rows(data, COLUMNS, rows_max=CHILDREN_MAX, what="人"):
-            found = _row(number, cells, today, on, seen)
+            found = read_row(number, cells, today, on, seen)
             if isinstance(found, Child):
                 children.append(found)
             else:
@@ -81,7 +81,8 @@ def read_class_list(data: bytes, *, today: date, on: date) -> ClassList:
     return ClassList(tuple(children), tuple(errors))
 
 
-def _row(number: int, cells: Cells, today: date, on: date, seen: dict[str, int]) -> Child | list[RowError]:
+def read_row(number: int, cells: Cells, today: date, on: date, seen: dict[str, int]) -> Child | list[RowError]:
+    """Read one row: a child, or what is wrong. `seen` holds the row of each number so far, and takes this one's."""
     formulas = formulas_of(number, cells, but="序号")
     if formulas:
         return formulas
