@@ -111,16 +111,21 @@ def _refuse(told: str) -> NoReturn:
 def _tell(one: "Certificate") -> None:
     from humiao.certificates.payload import KINDS
     from humiao.immunizations.service import read_edition
+    from humiao.schoolcheck.service import RESULTS
+    from humiao.schoolcheck.verdict import STAGES
 
     names = {code: vaccine.name_zh for code, vaccine in read_edition().vaccines.items()}
-    table = Table("接种日期", "疫苗", title=f"{KINDS[one.kind]} {one.number}")
-    for dose in one.doses:
-        table.add_row(dose.given_on.isoformat(), names.get(dose.vaccine, dose.vaccine))
-    console.print(table)
-    console.print(
-        f"{one.name_masked}，{one.birth_date} 出生，{one.issued_on} 签发，共 {one.total} 剂：请与证件和纸面核对。",
-        highlight=False,
-    )
+    console.print(f"{KINDS[one.kind]} {one.number}", style="bold", highlight=False)
+    if one.check:
+        verdict = f"{STAGES[one.check.stage]}查验：{RESULTS[one.check.result.value]}"
+        console.print(f"{verdict}（规则版本 {one.edition}）", highlight=False)
+    if one.doses:
+        table = Table("接种日期", "疫苗", title=f"{one.total} 剂")
+        for dose in one.doses:
+            table.add_row(dose.given_on.isoformat(), names.get(dose.vaccine, dose.vaccine))
+        console.print(table)
+    holder = f"{one.name_masked}，{one.birth_date} 出生，{one.issued_on} 签发"
+    console.print(f"{holder}：请与证件和纸面核对 / compare with the document and the paper", highlight=False)
 
 
 @certificate_app.command("keys")

@@ -246,6 +246,9 @@ async def test_the_command_verifies_without_a_network(
     assert code == 0 and made["number"] in told and "签名有效" in told and "重组乙型肝炎疫苗" in told
     code, told = run(made["text"])
     assert code == 0 and "未核对作废清单" in told
+    proof = await issue(kind="school_check", stage="primary")
+    code, told = run(proof["text"])
+    assert code == 0 and "入学查验：需补种" in told and "重组乙型肝炎疫苗" not in told
     code, told = run(made["text"][:-2] + "AA")
     assert code == 1 and "签名" in told
     await me.post(f"/resident/certificates/{made['certificate_id']}/revoke", None)
