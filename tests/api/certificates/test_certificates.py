@@ -3,58 +3,24 @@
 import asyncio
 import io
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
 import pypdf
 import pytest
-import pytest_asyncio
 from typer.testing import CliRunner, Result
 
 from humiao.backoffice.audit import verify as verify_audit
 from humiao.certificates.payload import Certificate, check_certificate
 from humiao.cli import app as command
-from humiao.immunizations.models import Record
-from humiao.immunizations.repository import StoredRecord, add_version
 from humiao.kit.keys import Keys
 from humiao.settings import Settings
 from tests.api.callers import API, Caller, resident_token, staff_token
+from tests.api.certificates.conftest import Issue, give
 from tests.factories import make_residents
-from tests.unit.immunizations.test_intake import DAY, somebody
-
-Issue = Callable[..., Awaitable[dict[str, Any]]]
-
-
-async def give(connection: Any, person: UUID, vaccine: str) -> None:
-    async with connection.transaction():
-        one = StoredRecord(person, Record(vaccine, DAY), source="local", verified=True, lot="A1")
-        await add_version(connection, one, by="staff:1", source="desk")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def child(connection: asyncpg.Connection, keys: Keys, me: Caller, person: UUID) -> UUID:
-    """A girl for whom `me` acts, with one dose on record."""
-    found, _ = await somebody(connection, keys)
-    await connection.execute(
-        "INSERT INTO guardianships (account_id, person_id, relation) VALUES ($1, $2, 'child')", person, found
-    )
-    await give(connection, found, "HepB")
-    return found
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def issue(me: Caller, child: UUID) -> Issue:
-    async def make(**more: Any) -> dict[str, Any]:
-        answer = await me.post(f"/resident/people/{child}/certificates", {"kind": "certificate"} | more)
-        assert answer.status_code == 201, answer.text
-        made: dict[str, Any] = answer.json()
-        return made
-
-    return make
+from tests.unit.immunizations.test_intake import DAY
 
 
 async def shown(client: httpx.AsyncClient, what: str) -> httpx.Response:
