@@ -8,10 +8,17 @@ from humiao.backoffice.programme_router import router as programme
 from humiao.backoffice.router import router as backoffice
 from humiao.booking.router import public as availability
 from humiao.booking.router import router as booking
+from humiao.certificates.router import admin as certificates_admin
+from humiao.certificates.router import public as verification
+from humiao.certificates.router import router as certificates
 from humiao.clinics.router import router as clinics
 from humiao.eligibility.router import router as eligibility
+from humiao.immunizations.router import desk as records_desk
+from humiao.immunizations.router import router as own_records
 from humiao.residents.router import router as residents
 from humiao.scheduling.router import router as scheduling
+from humiao.schoolcheck.router import admin as school_statistics
+from humiao.schoolcheck.router import router as school_checks
 from humiao.vaccines.router import router as vaccines
 
 ROUTERS: list[APIRouter] = [
@@ -20,6 +27,13 @@ ROUTERS: list[APIRouter] = [
     residents,
     vaccines,
     clinics,
+    own_records,
+    records_desk,
+    certificates,
+    verification,
+    certificates_admin,
+    school_checks,
+    school_statistics,
     eligibility,
     booking,
     availability,
@@ -34,6 +48,9 @@ DOMAINS = [
     {"name": "auth", "description": "登录：短信验证码与员工账号 / logging in"},
     {"name": "residents", "description": "家庭成员：接种人建档与绑定 / people one acts for"},
     {"name": "vaccines", "description": "疫苗目录 / the vaccine catalogue"},
+    {"name": "immunizations", "description": "接种记录与推荐接种 / immunization records and recommendations"},
+    {"name": "certificates", "description": "电子接种证：签发、打印、核验、作废 / certificates"},
+    {"name": "schoolcheck", "description": "入托入园入学查验 / school checks"},
     {"name": "clinics", "description": "接种门诊与可约时段 / clinics and their windows"},
     {"name": "eligibility", "description": "资格凭证：谁可以预约哪种疫苗 / who may book what"},
     {"name": "booking", "description": "占号、预约、改期、取消 / holds and reservations"},

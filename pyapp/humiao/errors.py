@@ -123,6 +123,35 @@ PROBLEMS: dict[str, ProblemKind] = {
     "person_has_claims": ProblemKind(
         409, "接种人还有预约", "这位接种人还有未完成的预约，请先取消再解除绑定。", (MY_RESERVATIONS,)
     ),
+    "unknown_record": ProblemKind(404, "接种记录不存在", "没有找到这条接种记录，或它已作废，请核对后重试。", (RETRY,)),
+    "record_changed": ProblemKind(
+        409, "记录已被更新", "这条接种记录刚被他人更新，您的修改没有保存，请重新打开记录后再改。", (RETRY,)
+    ),
+    "duplicate_dose": ProblemKind(
+        409, "当天已有同类接种记录", "同一人同一天的同类疫苗按一剂计算，请核对日期和疫苗。", (CORRECT,)
+    ),
+    "unknown_certificate": ProblemKind(
+        404, "没有查到这张证", "没有查到这个编号的接种证，请核对编号，或扫描证上的二维码核验。", (CORRECT,)
+    ),
+    "certificate_not_genuine": ProblemKind(
+        422,
+        "核验不通过",
+        "二维码内容不完整、被改动过，或不是本市签发。请扫描原件的二维码，或请持证人重新下载。",
+        (CORRECT,),
+    ),
+    "certificate_unavailable": ProblemKind(
+        409, "暂不能签发电子接种证", "电子接种证暂时不能签发，请稍后再试；急用的，可携带证件到接种门诊打印。", (RETRY,)
+    ),
+    "name_not_printable": ProblemKind(
+        409, "姓名含有不能打印的字", "姓名中有本系统字库没有的字，网上打印会缺字，请携带证件到接种门诊办理。", ()
+    ),
+    "nothing_on_record": ProblemKind(
+        409,
+        "还没有接种记录",
+        "这位接种人在本市还没有接种记录。以前在外地接种的，请携带接种证到门诊补录。",
+        (OTHER_CLINIC,),
+    ),
+    "certificate_already_revoked": ProblemKind(409, "接种证已作废", "这张电子接种证已经作废，不必再次作废。", ()),
     "document_taken": ProblemKind(
         409, "证件已登记", "该证件号码已在其他账户建档，请核对号码，或携带证件到门诊办理绑定。", (CORRECT,)
     ),
@@ -130,6 +159,7 @@ PROBLEMS: dict[str, ProblemKind] = {
         409, "家庭成员已达上限", "一个账户可管理的接种人数已达上限，请先解除不再需要的绑定。", ()
     ),
     "unknown_clinic": ProblemKind(404, "门诊不存在", "没有找到这家门诊，请返回重新选择。", (OTHER_CLINIC,)),
+    "unknown_district": ProblemKind(404, "区不存在", "没有这个区，或不在您的管辖范围，请核对区代码。", (CORRECT,)),
     "unknown_vaccine": ProblemKind(404, "疫苗不存在", "没有找到这种疫苗，请返回重新选择。", ()),
     "unknown_session": _small(404, "场次不存在", "请返回门诊页面重新选择场次。", OTHER_CLINIC),
     "unknown_stock": ProblemKind(404, "疫苗库存不存在", "没有找到这个场次的疫苗库存。", ()),

@@ -24,9 +24,13 @@ from humiao.booking.engine import BookingEngine
 from humiao.booking.ledger import Ledger
 from humiao.booking.meters import CacheMeters, LaneMeters, LedgerMeters
 from humiao.booking.service import BookingService
+from humiao.certificates.service import CertificatesService
+from humiao.certificates.verifying import VerifyingService
 from humiao.clinics.service import ClinicsService
 from humiao.eligibility.service import EligibilityService
+from humiao.immunizations.desk import RecordsDesk
 from humiao.immunizations.drafts import DraftsService
+from humiao.immunizations.own import OwnRecordsService
 from humiao.immunizations.service import Programmes
 from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
 from humiao.kit.keys import load_keys
@@ -38,6 +42,7 @@ from humiao.kit.web import Edge, install_handlers
 from humiao.limits.service import LimitsService
 from humiao.residents.service import ResidentsService
 from humiao.scheduling.service import SchedulingService
+from humiao.schoolcheck.desk import SchoolDesk
 from humiao.settings import Settings
 from humiao.vaccines.service import VaccinesService
 
@@ -58,6 +63,11 @@ class Services:
     scheduling: SchedulingService
     limits: LimitsService
     drafts: DraftsService
+    own_records: OwnRecordsService
+    records_desk: RecordsDesk
+    certificates: CertificatesService
+    verifying: VerifyingService
+    school_desk: SchoolDesk
 
 
 class UnsetAddress(Exception):
@@ -120,6 +130,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         programmes = Programmes(database)
         await programmes.read()
         limits = LimitsService(database)
+        own_records = OwnRecordsService(database, programmes)
         eligibility = EligibilityService(database, tokens, programmes, limits, ttl_s=settings.pass_ttl_s)
         app.state.tokens, app.state.database, app.state.gatekeeper = tokens, database, gatekeeper
         app.state.generations = generations
@@ -142,6 +153,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             scheduling=SchedulingService(database, engine),
             limits=limits,
             drafts=DraftsService(database, programmes),
+            own_records=own_records,
+            records_desk=RecordsDesk(database, vault),
+            certificates=CertificatesService(
+                database, vault, keys, own_records, programmes, public_url=settings.public_url
+            ),
+            verifying=VerifyingService(database, vault, keys, programmes),
+            school_desk=SchoolDesk(database, vault, programmes),
         )
         keeping_up = [asyncio.create_task(one.keep_up()) for one in (generations, programmes)]
         yield

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
         pattern=r"^(\[[0-9a-fA-F:]+\]|[^:]+):\d{1,5}$",
         description="host:port on which this process shows its metrics, for operators alone; none: nowhere",
     )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/#?]+)?$",
+        description="where residents find the pages, for QR codes; none: codes bear no address",
+    )
     max_body_bytes: int = Field(65_536, ge=1024, description="larger requests are refused unread")
 
     gate: bool = Field(True, description="`humiao up` puts the gate before the API; without it the API takes its port")

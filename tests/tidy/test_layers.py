@@ -11,6 +11,7 @@ DOMAINS = {
     "auth",
     "backoffice",
     "booking",
+    "certificates",
     "clinics",
     "eligibility",
     "immunizations",

@@ -17,9 +17,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from humiao.cli.certificate import certificate_app
 from humiao.cli.draw import draw_app
 from humiao.cli.immunizations import app as immunizations_app
 from humiao.cli.limits import app as limits_app
+from humiao.cli.records import records_app
 from humiao.cli.school import school_app
 from humiao.settings import Settings
 
@@ -43,6 +45,8 @@ app.add_typer(immunizations_app, name="immunizations")
 app.add_typer(draw_app, name="draw")
 app.add_typer(limits_app, name="limits")
 app.add_typer(school_app, name="school")
+app.add_typer(records_app, name="records")
+app.add_typer(certificate_app, name="certificate")
 console = Console()
 
 Result = TypeVar("Result")

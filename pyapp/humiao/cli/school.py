@@ -16,7 +16,8 @@ from rich.table import Table
 from humiao.settings import Settings
 
 if TYPE_CHECKING:
-    from humiao.schoolcheck.class_list import Child, RowError
+    from humiao.kit.sheets import RowError
+    from humiao.schoolcheck.class_list import Child
     from humiao.schoolcheck.service import Checked
     from humiao.schoolcheck.verdict import Stage
 
@@ -48,7 +49,8 @@ def check_list(
 ) -> None:
     """查验班级名单 / check a class list; names every bad row and exits with 1 where there is one."""
     from humiao.immunizations.book import CITY_ZONE
-    from humiao.schoolcheck.class_list import FILE_BYTES_MAX, read_class_list
+    from humiao.kit.sheets import FILE_BYTES_MAX
+    from humiao.schoolcheck.class_list import read_class_list
     from humiao.schoolcheck.report import verdicts_xlsx
 
     today = datetime.now(CITY_ZONE).date()

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Literal
 
 from humiao.demo.city import Clinic
+from humiao.immunizations.doses import Route, Site
 
 DEMO_PHONE = "13800000001"
 CLINIC_ACCOUNTS = 10
@@ -44,6 +45,19 @@ DEMO_FAMILY: tuple[DemoPerson, ...] = (
     DemoPerson("self", "沈佳怡", "310100199005120028", date(1990, 5, 12), "F"),
     DemoPerson("child", "沈小满", "310100202509200018", date(2025, 9, 20), "M"),
     DemoPerson("grandparent", "沈国梁", "310100194510020017", date(1945, 10, 2), "M"),
+)
+
+# What the child was given: vaccine, days after birth, maker, site. The doses of the first half year; the rest is due.
+DEMO_DOSES: tuple[tuple[str, int, str, Site, Route], ...] = (
+    ("HepB", 0, "康泰生物", "right_arm", "IM"),
+    ("BCG", 0, "成都生物制品研究所", "left_arm", "ID"),
+    ("HepB", 31, "康泰生物", "right_arm", "IM"),
+    ("IPV", 61, "北京科兴", "left_thigh", "IM"),
+    ("DTaP", 92, "武汉生物制品研究所", "right_thigh", "IM"),
+    ("IPV", 92, "北京科兴", "left_thigh", "IM"),
+    ("DTaP", 123, "武汉生物制品研究所", "right_thigh", "IM"),
+    ("bOPV", 123, "北京生物制品研究所", "oral", "PO"),
+    ("HepB", 184, "康泰生物", "right_arm", "IM"),
 )
 
 

@@ -4,9 +4,10 @@ What was made once is left alone: a family that was unbound and a password that 
 """
 
 import asyncio
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -15,9 +16,11 @@ from humiao.auth.accounts import ensure_account
 from humiao.auth.phones import normalise_phone
 from humiao.auth.staff import create_admin
 from humiao.demo.load import read_clinics
-from humiao.demo.people import DEMO_FAMILY, DEMO_PHONE, demo_staff
+from humiao.demo.people import DEMO_DOSES, DEMO_FAMILY, DEMO_PHONE, demo_staff
 from humiao.embedded.server import new_password, write_private
 from humiao.errors import CITY_ZONE, Refusal
+from humiao.immunizations.models import Record
+from humiao.immunizations.repository import StoredRecord, add_version
 from humiao.kit.crypto import Vault
 from humiao.kit.sql import statement
 from humiao.residents.binding import bind_person, check_person
@@ -67,4 +70,16 @@ async def _bring_family(connection: Any, vault: Vault) -> None:
             )
             assert not isinstance(person, Refusal), "the demo family has valid documents"
             # A refusal means that somebody has entered this number already: the demo makes do without.
-            await bind_person(connection, vault, account_id, person, origin="demo")
+            bound = await bind_person(connection, vault, account_id, person, origin="demo")
+            if member.relation == "child" and not isinstance(bound, Refusal):
+                await _bring_doses(connection, bound, member.birth_date)
+
+
+async def _bring_doses(connection: Any, child: UUID, born: date) -> None:
+    clinic_id = min(clinic.clinic_id for clinic in read_clinics())
+    for nth, (vaccine, days, maker, site, route) in enumerate(DEMO_DOSES, start=1):
+        one = StoredRecord(
+            child, Record(vaccine, born + timedelta(days=days)), source="local", verified=True, clinic_id=clinic_id,
+            lot=f"2025{nth:02d}A", manufacturer=maker, site=site, route=route,
+        )  # fmt: skip
+        await add_version(connection, one, by="sql", source="demo")

@@ -5,11 +5,16 @@ from datetime import date
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
+from humiao.immunizations.doses import Route, Site
 from humiao.immunizations.models import Record
 from humiao.kit.sql import statement
 
 Source = Literal["local", "transferred", "paper", "foreign"]
 Correction = Literal["wrong_entry", "wrong_person", "duplicate", "clinical_decision", "verified_later"]
+_PLAIN = (
+    "record_id", "version", "person_id", "dose_recorded", "source", "verified", "lot", "clinic_id", "tracing_code",
+    "manufacturer", "site", "route", "place", "vaccinator", "import_id", "import_row",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +33,27 @@ class StoredRecord:
     void: bool = False
     reason: Correction | None = None
     note_sealed: bytes | None = None
+    tracing_code: str | None = None
+    manufacturer: str | None = None
+    site: Site | None = None
+    route: Route | None = None
+    place: str | None = None
+    vaccinator: str | None = None
+    import_id: UUID | None = None
+    import_row: int | None = None
+
+
+def stored_record(row: Any) -> StoredRecord:
+    """A row of the database as a record."""
+    judged = Record(row["vaccine_code"], row["given_on"], row["campaign"], row["course_complete"], row["override"])
+    plain = {name: row[name] for name in _PLAIN}
+    return StoredRecord(record=judged, **plain)
 
 
 async def records_of(connection: Any, person_id: UUID) -> list[StoredRecord]:
     """What counts of a person's records, oldest first."""
     rows = await connection.fetch(statement("immunizations/records_of"), person_id)
-    return [
-        StoredRecord(
-            person_id=person_id,
-            record=Record(
-                row["vaccine_code"], row["given_on"], row["campaign"], row["course_complete"], row["override"]
-            ),
-            source=row["source"],
-            verified=row["verified"],
-            record_id=row["record_id"],
-            version=row["version"],
-            dose_recorded=row["dose_recorded"],
-        )
-        for row in rows
-    ]
+    return [stored_record(row) for row in rows]
 
 
 async def add_version(connection: Any, stored: StoredRecord, *, by: str, source: str) -> None:
@@ -76,6 +83,14 @@ async def add_version(connection: Any, stored: StoredRecord, *, by: str, source:
         stored.note_sealed,
         by,
         source,
+        stored.tracing_code,
+        stored.manufacturer,
+        stored.site,
+        stored.route,
+        stored.place,
+        stored.vaccinator,
+        stored.import_id,
+        stored.import_row,
     )
 
 

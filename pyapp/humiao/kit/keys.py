@@ -1,6 +1,7 @@
-"""The key file: JSON with the data key, the blind-index key, the token signing keys and the receipt signing keys.
+"""The key file: JSON with the data key, the blind-index key, and the keys that sign tokens, receipts and certificates.
 
-Readable by its owner alone. A file older than receipts gets a receipt key from `make_keys` and keeps the rest.
+Readable by its owner alone. A file older than receipts or certificates gets their key from `make_keys`, and keeps the
+rest.
 """
 
 import base64
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from humiao.kit.crypto import Vault
+
+ADDED_LATER = ("receipt_keys", "certificate_keys")
 
 
 class KeysUnusable(Exception):
@@ -35,6 +38,14 @@ class ReceiptKey:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateKey:
+    """One Ed25519 private key (32 bytes) for certificates; the newest (first) signs, older ones stay published."""
+
+    kid: str
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     """All secrets of a process."""
 
@@ -42,6 +53,7 @@ class Keys:
     index_key: bytes
     token_keys: tuple[TokenKey, ...]
     receipt_keys: tuple[ReceiptKey, ...] = ()
+    certificate_keys: tuple[CertificateKey, ...] = ()
 
     def vault(self) -> Vault:
         """Return the sealing helper over these keys."""
@@ -59,6 +71,9 @@ def load_keys(path: Path) -> Keys:
             receipt_keys=tuple(
                 ReceiptKey(k["kid"], base64.b64decode(k["secret"])) for k in raw.get("receipt_keys", ())
             ),
+            certificate_keys=tuple(
+                CertificateKey(k["kid"], base64.b64decode(k["secret"])) for k in raw.get("certificate_keys", ())
+            ),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KeysUnusable(f"{path}: {type(error).__name__}") from error
@@ -66,6 +81,8 @@ def load_keys(path: Path) -> Keys:
         raise KeysUnusable(f"{path}: a key is missing or has the wrong length")
     if any(len(key.secret) != 32 for key in keys.receipt_keys):
         raise KeysUnusable(f"{path}: a receipt key has the wrong length")
+    if any(len(key.secret) != 32 for key in keys.certificate_keys):
+        raise KeysUnusable(f"{path}: a certificate key has the wrong length")
     return keys
 
 
@@ -84,15 +101,16 @@ def _write_draft(path: Path, content: dict[str, Any]) -> Path:
     return draft
 
 
-def _add_receipt_key(path: Path) -> None:
-    """Give an older file its receipt key; every other key stays. Of several at once the first wins."""
+def _add_missing_keys(path: Path) -> None:
+    """Give an older file the keys it was made without; every other key stays. Of several at once the first wins."""
     with path.open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         there = json.loads(path.read_text(encoding="utf-8"))
-        if there.get("receipt_keys"):
+        missing = [name for name in ADDED_LATER if not there.get(name)]
+        if not missing:
             return
         # Whoever waited for the lock reads by the path, and so finds the file that takes this one's place.
-        _write_draft(path, there | {"receipt_keys": [_fresh_key()]}).replace(path)
+        _write_draft(path, there | {name: [_fresh_key()] for name in missing}).replace(path)
 
 
 def make_keys(path: Path) -> Keys:
@@ -104,8 +122,8 @@ def make_keys(path: Path) -> Keys:
             "data_key": base64.b64encode(os.urandom(16)).decode(),
             "index_key": base64.b64encode(os.urandom(32)).decode(),
             "token_keys": [_fresh_key()],
-            "receipt_keys": [_fresh_key()],
-        },
+        }
+        | {name: [_fresh_key()] for name in ADDED_LATER},
     )
     try:
         os.link(draft, path)  # fails where a file is: the first maker wins
@@ -114,7 +132,7 @@ def make_keys(path: Path) -> Keys:
     finally:
         draft.unlink()
     keys = load_keys(path)
-    if not keys.receipt_keys:
-        _add_receipt_key(path)
+    if not keys.receipt_keys or not keys.certificate_keys:
+        _add_missing_keys(path)
         keys = load_keys(path)
     return keys

@@ -13,7 +13,15 @@ from fastapi import FastAPI
 from humiao.errors import PROBLEMS, SMALL_BYTES_MAX
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
-from tests.api.bad_input import booking_rows, pass_rows, people_rows, programme_rows, staff_rows, wire_rows
+from tests.api.bad_input import (
+    booking_rows,
+    pass_rows,
+    people_rows,
+    programme_rows,
+    record_rows,
+    staff_rows,
+    wire_rows,
+)
 from tests.api.bad_input.rows import FRESH, Request, Row
 from tests.api.bad_input.stage import Stage, build
 from tests.api.bad_input.unchanged import digest
@@ -23,6 +31,7 @@ TABLES = {
     "booking": booking_rows.ROWS,
     "pass": pass_rows.ROWS,
     "programme": programme_rows.ROWS,
+    "records": record_rows.ROWS,
     "staff": staff_rows.ROWS,
     "wire": wire_rows.ROWS,
 }

@@ -1,9 +1,14 @@
 """The demo people are well-formed, and nobody real."""
 
 import re
+from datetime import date, timedelta
 
 from humiao.demo.load import read_clinics
-from humiao.demo.people import CLINIC_ACCOUNTS, DEMO_FAMILY, DEMO_PHONE, demo_staff
+from humiao.demo.people import CLINIC_ACCOUNTS, DEMO_DOSES, DEMO_FAMILY, DEMO_PHONE, demo_staff
+from humiao.immunizations.book import RuleBook
+from humiao.immunizations.engine import evaluate
+from humiao.immunizations.models import Person, Record
+from humiao.immunizations.service import read_edition
 
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
@@ -27,3 +32,11 @@ def test_staff_are_one_administrator_and_the_first_clinics() -> None:
     assert len({member.username for member in others}) == CLINIC_ACCOUNTS
     assert all(re.fullmatch(r"[a-z][a-z0-9._-]{2,31}", m.username) for m in (admin, *others))
     assert {m.clinic_id for m in others} <= {c.clinic_id for c in clinics}
+
+
+def test_every_dose_of_the_child_counts() -> None:
+    child = next(one for one in DEMO_FAMILY if one.relation == "child")
+    doses = [Record(vaccine, child.birth_date + timedelta(days=days)) for vaccine, days, *_ in DEMO_DOSES]
+    found = evaluate(RuleBook([read_edition()]), Person(child.birth_date, child.sex), doses, date(2026, 11, 28))
+    judged = [dose for state in found.series.values() for dose in state.doses]
+    assert len(judged) == len(DEMO_DOSES) and all(dose.valid and dose.number for dose in judged)

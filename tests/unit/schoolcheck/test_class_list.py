@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humiao.schoolcheck.class_list import CHILDREN_MAX, FILE_BYTES_MAX, ClassList, read_class_list
+from humiao.kit.sheets import FILE_BYTES_MAX
+from humiao.schoolcheck.class_list import CHILDREN_MAX, ClassList, read_class_list
 from tests.unit.schoolcheck.lists import HEADER, good_rows, id_number, xlsx
 
 TODAY = date(2026, 9, 1)

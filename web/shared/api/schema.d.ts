@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/admin/certificates/{number}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 作废接种证
+         * @description End a certificate by its number (city administrators).
+         */
+        post: operations["certificates_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/limits": {
         parameters: {
             query?: never;
@@ -172,6 +192,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/school-checks/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 查验统计
+         * @description Figures by school and district, from each child's newest check in the span (at most ten years).
+         */
+        get: operations["schoolcheck_statistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/signals": {
         parameters: {
             query?: never;
@@ -286,6 +326,86 @@ export interface paths {
          * @description Log a member of staff in with username and password.
          */
         post: operations["auth_log_in_staff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/immunizations/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 补录与导入接种记录
+         * @description Take doses in. Those of a day and series on record are duplicates: told, and written nowhere.
+         */
+        post: operations["immunizations_import_doses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/immunizations/{record_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 接种记录的各个版本
+         * @description A record with every version it had, the first first.
+         */
+        get: operations["immunizations_show_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/immunizations/{record_id}/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 更正接种记录
+         * @description Write the next version of a record; the one before stays.
+         */
+        post: operations["immunizations_correct"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/school-checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 班级名单查验
+         * @description Check a class list and keep the verdicts. Children are found by document; names are masked in the answer.
+         */
+        post: operations["schoolcheck_check"];
         delete?: never;
         options?: never;
         head?: never;
@@ -410,6 +530,66 @@ export interface paths {
          * @description 调整渠道号源.
          */
         patch: operations["scheduling_set_quota"];
+        trace?: never;
+    };
+    "/api/v1/public/certificates/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 接种证公钥
+         * @description The public keys with which certificates are checked without a network.
+         */
+        get: operations["certificates_list_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/certificates/revoked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 接种证作废清单
+         * @description The certificates that no longer count, signed.
+         */
+        get: operations["certificates_list_revoked"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/certificates/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 核验接种证
+         * @description Whether a certificate is of this city and still counts. Changes nothing, so it asks for no key.
+         */
+        post: operations["certificates_verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/public/challenges": {
@@ -546,6 +726,66 @@ export interface paths {
         get: operations["vaccines_vaccines"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/certificates/{certificate_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 电子接种证
+         * @description One certificate with its QR code.
+         */
+        get: operations["certificates_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/certificates/{certificate_id}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 下载电子接种证
+         * @description The print, as it was on its day.
+         */
+        get: operations["certificates_download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/certificates/{certificate_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * 挂失电子接种证
+         * @description End a certificate that was lost; another can be issued at once.
+         */
+        post: operations["certificates_revoke_own"];
         delete?: never;
         options?: never;
         head?: never;
@@ -740,6 +980,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resident/people/{person_id}/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 电子接种证列表
+         * @description The certificates of a person the account acts for, the newest first.
+         */
+        get: operations["certificates_list_own"];
+        put?: never;
+        /**
+         * 签发电子接种证
+         * @description Sign what is on record today. What would say the same as one of today is that one.
+         */
+        post: operations["certificates_issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/people/{person_id}/immunizations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 接种记录
+         * @description Every dose on record of a person the account acts for, with what it counts for and why.
+         */
+        get: operations["immunizations_list_records"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/people/{person_id}/recommendations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * 推荐接种
+         * @description What is due for a person the account acts for: by series and by day, with the rule of every conclusion.
+         */
+        get: operations["immunizations_list_recommendations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/resident/reservations": {
         parameters: {
             query?: never;
@@ -900,6 +1204,100 @@ export interface components {
             reason: string;
         };
         /**
+         * CertificateAnswer
+         * @description A certificate with what its QR code says. `…/pdf` is the print.
+         */
+        CertificateAnswer: {
+            /**
+             * Certificate Id
+             * Format: uuid
+             */
+            certificate_id: string;
+            /**
+             * Changed Since
+             * @description records were added or corrected after it was issued: issue another
+             */
+            changed_since: boolean;
+            /** Issued At */
+            issued_at: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "certificate" | "records" | "school_check";
+            /** Kind Label */
+            kind_label: string;
+            /** Name Masked */
+            name_masked: string;
+            /** Number */
+            number: string;
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+            qr: components["schemas"]["Qr"];
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "valid" | "revoked";
+            /**
+             * Text
+             * @description what the QR code says: signed, checked without a network
+             */
+            text: string;
+            /**
+             * Total
+             * @description doses on it
+             */
+            total: number;
+        };
+        /**
+         * CertificateItem
+         * @description A certificate in a list.
+         */
+        CertificateItem: {
+            /**
+             * Certificate Id
+             * Format: uuid
+             */
+            certificate_id: string;
+            /**
+             * Changed Since
+             * @description records were added or corrected after it was issued: issue another
+             */
+            changed_since: boolean;
+            /** Issued At */
+            issued_at: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "certificate" | "records" | "school_check";
+            /** Kind Label */
+            kind_label: string;
+            /** Number */
+            number: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "valid" | "revoked";
+        };
+        /**
+         * CertificatesAnswer
+         * @description The certificates of a person, the newest first.
+         */
+        CertificatesAnswer: {
+            /** Items */
+            items: components["schemas"]["CertificateItem"][];
+        };
+        /**
          * ChallengeAnswer
          * @description A challenge of ALTCHA, version 2; the signature covers every parameter.
          */
@@ -959,6 +1357,101 @@ export interface components {
             line: number;
             /** Path */
             path: string;
+        };
+        /**
+         * CheckAnswer
+         * @description A check as it was made and kept.
+         */
+        CheckAnswer: {
+            /**
+             * Check Id
+             * Format: uuid
+             */
+            check_id: string;
+            /**
+             * Checked On
+             * Format: date
+             */
+            checked_on: string;
+            /** Children */
+            children: components["schemas"]["ChildAnswer"][];
+            /**
+             * Edition
+             * @description of the programme that decided
+             */
+            edition: string;
+            /** Errors */
+            errors: components["schemas"]["RowFault"][];
+        };
+        /**
+         * CheckInput
+         * @description A class list to check on a day (null: today); all of it or, where `accept_good`, the good rows.
+         */
+        CheckInput: {
+            /**
+             * Accept Good
+             * @default false
+             */
+            accept_good: boolean;
+            /** Children */
+            children: components["schemas"]["ChildInput"][];
+            /** On */
+            on?: string | null;
+            school: components["schemas"]["SchoolInput"];
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "nursery" | "kindergarten" | "primary";
+        };
+        /**
+         * ChildAnswer
+         * @description The verdict for one row of the list. Rows count from 1.
+         */
+        ChildAnswer: {
+            /** Class Name */
+            class_name: string;
+            /** Explained */
+            explained: string;
+            /** Missing */
+            missing: components["schemas"]["MissingAnswer"][];
+            /** Name Masked */
+            name_masked: string;
+            /** Recheck By */
+            recheck_by: string | null;
+            /** Result */
+            result: string;
+            /** Result Label */
+            result_label: string;
+            /** Row */
+            row: number;
+        };
+        /**
+         * ChildInput
+         * @description A child of the list.
+         */
+        ChildInput: {
+            /**
+             * Birth Date
+             * Format: date
+             */
+            birth_date: string;
+            /** Class Name */
+            class_name: string;
+            /** Document Number */
+            document_number: string;
+            /**
+             * Document Type
+             * @enum {string}
+             */
+            document_type: "resident_id" | "hmt_residence_permit" | "foreign_permanent_resident" | "home_return_permit" | "taiwan_travel_permit" | "passport" | "birth_certificate";
+            /** Name */
+            name: string;
+            /**
+             * Sex
+             * @enum {string}
+             */
+            sex: "F" | "M";
         };
         /**
          * ClinicDetail
@@ -1082,6 +1575,56 @@ export interface components {
             hold_token: string;
         };
         /**
+         * CorrectionInput
+         * @description The next version of a record. What is left out stays; `void` takes the record away.
+         */
+        CorrectionInput: {
+            /** Dose Recorded */
+            dose_recorded?: number | null;
+            /** Given On */
+            given_on?: string | null;
+            /** Lot */
+            lot?: string | null;
+            /** Manufacturer */
+            manufacturer?: string | null;
+            /** Note */
+            note?: string | null;
+            /**
+             * Override
+             * @description a clinician's decision against the rules; needs the reason clinical_decision
+             */
+            override?: ("valid" | "invalid") | null;
+            /** Place */
+            place?: string | null;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "wrong_entry" | "wrong_person" | "duplicate" | "clinical_decision" | "verified_later";
+            /** Route */
+            route?: ("IM" | "SC" | "ID" | "PO" | "IN") | null;
+            /** Site */
+            site?: ("left_arm" | "right_arm" | "left_thigh" | "right_thigh" | "oral" | "nasal") | null;
+            /** Tracing Code */
+            tracing_code?: string | null;
+            /** Vaccinator */
+            vaccinator?: string | null;
+            /** Vaccine Code */
+            vaccine_code?: string | null;
+            /** Verified */
+            verified?: boolean | null;
+            /**
+             * Version
+             * @description the version that is corrected
+             */
+            version: number;
+            /**
+             * Void
+             * @default false
+             */
+            void: boolean;
+        };
+        /**
          * CountRow
          * @description How many of the people looked at move from one status to another in a series.
          */
@@ -1096,6 +1639,30 @@ export interface components {
             series: string;
         };
         /**
+         * CountedDose
+         * @description What a record counts for in one series, and the rule that says so.
+         */
+        CountedDose: {
+            /**
+             * Counts
+             * @description null: a doctor decides
+             */
+            counts: boolean | null;
+            /** Explained */
+            explained: string;
+            /**
+             * Number
+             * @description the dose of the series; null: not counted, or more than is asked
+             */
+            number: number | null;
+            /** Rule */
+            rule: string;
+            /** Series */
+            series: string;
+            /** Series Name */
+            series_name: string;
+        };
+        /**
          * District
          * @description A district of the city.
          */
@@ -1106,12 +1673,75 @@ export interface components {
             name: string;
         };
         /**
+         * DistrictCounts
+         * @description Of one district, all stages asked for.
+         */
+        DistrictCounts: {
+            /** Children */
+            children: number;
+            /** District Code */
+            district_code: string;
+            /** District Name */
+            district_name: string;
+            /** Name Differs */
+            name_differs: number;
+            /** Needs Catch Up */
+            needs_catch_up: number;
+            /** No Record */
+            no_record: number;
+            /** Passed */
+            passed: number;
+            /**
+             * Recheck Late
+             * @description of those to catch up: the day of the re-check is past
+             */
+            recheck_late: number;
+        };
+        /**
          * DistrictList
          * @description All districts.
          */
         DistrictList: {
             /** Items */
             items: components["schemas"]["District"][];
+        };
+        /**
+         * DoseInput
+         * @description One dose that was given. The person is found by document; the name must agree.
+         */
+        DoseInput: {
+            /** Document Number */
+            document_number: string;
+            /**
+             * Document Type
+             * @enum {string}
+             */
+            document_type: "resident_id" | "hmt_residence_permit" | "foreign_permanent_resident" | "home_return_permit" | "taiwan_travel_permit" | "passport" | "birth_certificate";
+            /** Dose Recorded */
+            dose_recorded?: number | null;
+            /**
+             * Given On
+             * Format: date
+             */
+            given_on: string;
+            /** Lot */
+            lot?: string | null;
+            /** Manufacturer */
+            manufacturer?: string | null;
+            /** Name */
+            name: string;
+            /** Place */
+            place?: string | null;
+            /** Route */
+            route?: ("IM" | "SC" | "ID" | "PO" | "IN") | null;
+            /** Site */
+            site?: ("left_arm" | "right_arm" | "left_thigh" | "right_thigh" | "oral" | "nasal") | null;
+            /** Tracing Code */
+            tracing_code?: string | null;
+            /** Vaccinator */
+            vaccinator?: string | null;
+            /** Vaccine Code */
+            vaccine_code: string;
         };
         /**
          * DraftAnswer
@@ -1249,6 +1879,16 @@ export interface components {
             items: components["schemas"]["EditionRow"][];
         };
         /**
+         * Explained
+         * @description A conclusion in plain words, with the rule that leads to it.
+         */
+        Explained: {
+            /** Rule */
+            rule: string;
+            /** Text */
+            text: string;
+        };
+        /**
          * FieldError
          * @description One member of the input that is not right.
          */
@@ -1319,6 +1959,51 @@ export interface components {
              * @enum {string}
              */
             state: "held" | "confirmed" | "released" | "expired" | "cancelled" | "checked_in" | "fulfilled" | "no_show";
+        };
+        /**
+         * ImportAnswer
+         * @description What became of the rows.
+         */
+        ImportAnswer: {
+            /** Duplicates */
+            duplicates: components["schemas"]["RowTold"][];
+            /** Errors */
+            errors: components["schemas"]["RowTold"][];
+            /**
+             * Import Id
+             * @description null: nothing was written, for all is on record already
+             */
+            import_id: string | null;
+            /** Recorded */
+            recorded: components["schemas"]["RowRecorded"][];
+        };
+        /**
+         * ImportInput
+         * @description Doses to take in, for a clinic; all good rows or, where `accept_good`, those that are.
+         */
+        ImportInput: {
+            /**
+             * Accept Good
+             * @default false
+             */
+            accept_good: boolean;
+            /** Clinic Id */
+            clinic_id: number;
+            /** Doses */
+            doses: components["schemas"]["DoseInput"][];
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "local" | "transferred" | "paper" | "foreign";
+        };
+        /**
+         * KeysAnswer
+         * @description The keys that certificates of this city are signed with.
+         */
+        KeysAnswer: {
+            /** Keys */
+            keys: components["schemas"]["PublicKey"][];
         };
         /**
          * LimitAnswer
@@ -1438,6 +2123,27 @@ export interface components {
             phone_masked: string;
         };
         /**
+         * MissingAnswer
+         * @description A dose that is asked and not there, and the day of the plan.
+         */
+        MissingAnswer: {
+            /** Number */
+            number: number;
+            /** Overdue */
+            overdue: boolean;
+            /**
+             * Planned On
+             * Format: date
+             */
+            planned_on: string;
+            /** Rule */
+            rule: string;
+            /** Series */
+            series: string;
+            /** Series Name */
+            series_name: string;
+        };
+        /**
          * MovedRow
          * @description One series under both rules; null: the edition does not have it.
          */
@@ -1446,6 +2152,23 @@ export interface components {
             before: components["schemas"]["ToldRow"] | null;
             /** Series */
             series: string;
+        };
+        /**
+         * NewCertificate
+         * @description 电子接种证 (certificate), 预防接种记录 (records) or 预防接种查验证明 (school_check, for a stage).
+         */
+        NewCertificate: {
+            /**
+             * Kind
+             * @default certificate
+             * @enum {string}
+             */
+            kind: "certificate" | "records" | "school_check";
+            /**
+             * Stage
+             * @description of a school check, and of nothing else
+             */
+            stage?: ("nursery" | "kindergarten" | "primary") | null;
         };
         /**
          * NewPerson
@@ -1588,6 +2311,32 @@ export interface components {
             person_id: string;
         };
         /**
+         * PlannedDay
+         * @description What may be given on one visit: from that day on.
+         */
+        PlannedDay: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Doses */
+            doses: components["schemas"]["PlannedDose"][];
+        };
+        /**
+         * PlannedDose
+         * @description A dose of the calendar.
+         */
+        PlannedDose: {
+            /** Number */
+            number: number;
+            /** Series */
+            series: string;
+            /** Series Name */
+            series_name: string;
+            status: components["schemas"]["Status"];
+        };
+        /**
          * PreviewAnswer
          * @description What the draft would change for whom, on its first day.
          */
@@ -1718,6 +2467,21 @@ export interface components {
             product_id: number;
         };
         /**
+         * ProductDay
+         * @description A vaccine that would do, and the first day for it.
+         */
+        ProductDay: {
+            /**
+             * Earliest
+             * Format: date
+             */
+            earliest: string;
+            /** Name */
+            name: string;
+            /** Vaccine Code */
+            vaccine_code: string;
+        };
+        /**
          * ProductOfReservation
          * @description With which product; price in fen (0: free).
          */
@@ -1728,6 +2492,26 @@ export interface components {
             price_fen: number;
             /** Product Id */
             product_id: number;
+        };
+        /**
+         * PublicKey
+         * @description An Ed25519 public key, raw, in base64.
+         */
+        PublicKey: {
+            /** Key Id */
+            key_id: string;
+            /** Public Key */
+            public_key: string;
+        };
+        /**
+         * Qr
+         * @description The QR code as an SVG path in a square of `size` units, quiet zone included.
+         */
+        Qr: {
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
         };
         /**
          * QuotaAnswer
@@ -1789,6 +2573,146 @@ export interface components {
         ReasonInput: {
             /** Reason */
             reason: string;
+        };
+        /**
+         * Recommendation
+         * @description 推荐接种: what one series asks of a person.
+         */
+        Recommendation: {
+            /**
+             * Ask
+             * @description health questions before this dose
+             */
+            ask: string[];
+            /** Counted */
+            counted: number;
+            /** Earliest */
+            earliest: string | null;
+            /** Explained */
+            explained: components["schemas"]["Explained"][];
+            /** Kind */
+            kind: string;
+            /** Next Dose */
+            next_dose: number | null;
+            /**
+             * Overdue
+             * @description the first day on which the dose is late
+             */
+            overdue: string | null;
+            /** Products */
+            products: components["schemas"]["ProductDay"][];
+            /** Recommended */
+            recommended: string | null;
+            /** Series */
+            series: string;
+            /** Series Name */
+            series_name: string;
+            status: components["schemas"]["Status"];
+            /** Status Label */
+            status_label: string;
+        };
+        /**
+         * RecommendationsAnswer
+         * @description 推荐接种 of a person today: by series, what is late first; and by day.
+         */
+        RecommendationsAnswer: {
+            /**
+             * Calendar
+             * @description of the next two years
+             */
+            calendar: components["schemas"]["PlannedDay"][];
+            /**
+             * Edition
+             * @description of the programme that decided
+             */
+            edition: string;
+            /**
+             * Evaluated On
+             * Format: date
+             */
+            evaluated_on: string;
+            /** Items */
+            items: components["schemas"]["Recommendation"][];
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+        };
+        /**
+         * RecordAnswer
+         * @description A dose on record.
+         */
+        RecordAnswer: {
+            /** Counted */
+            counted: components["schemas"]["CountedDose"][];
+            /**
+             * Dose Recorded
+             * @description as written down when it was given
+             */
+            dose_recorded: number | null;
+            /**
+             * Given On
+             * Format: date
+             */
+            given_on: string;
+            /** Lot */
+            lot: string | null;
+            /** Manufacturer */
+            manufacturer: string | null;
+            /**
+             * Place
+             * @description where it was given
+             */
+            place: string | null;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /**
+             * Route
+             * @description in words
+             */
+            route: string | null;
+            /**
+             * Site
+             * @description in words
+             */
+            site: string | null;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "local" | "transferred" | "paper" | "foreign";
+            /** Source Label */
+            source_label: string;
+            /** Tracing Code */
+            tracing_code: string | null;
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Vaccine Name */
+            vaccine_name: string;
+            /** Verified */
+            verified: boolean;
+            /**
+             * Version
+             * @description above 1: it was corrected
+             */
+            version: number;
+        };
+        /**
+         * RecordsAnswer
+         * @description Everything on record of a person, the newest first.
+         */
+        RecordsAnswer: {
+            /** Items */
+            items: components["schemas"]["RecordAnswer"][];
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
         };
         /**
          * RefreshRequest
@@ -1897,6 +2821,12 @@ export interface components {
             refresh_token: string;
         };
         /**
+         * Result
+         * @description How a check ends for somebody on record, as in `school_check.verdicts` of the programme.
+         * @enum {string}
+         */
+        Result: "PASSED" | "NEEDS_CATCH_UP";
+        /**
          * ReviewInput
          * @description What the reviewer says of the text with this digest.
          */
@@ -1913,6 +2843,112 @@ export interface components {
              * @enum {string}
              */
             verdict: "publish" | "send_back";
+        };
+        /**
+         * RevokeInput
+         * @description Why a certificate ends.
+         */
+        RevokeInput: {
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "lost" | "wrong_record" | "wrong_person" | "replaced";
+        };
+        /**
+         * RevokedAnswer
+         * @description Certificates that no longer count, signed: for those who verify without a network.
+         */
+        RevokedAnswer: {
+            /** Revoked */
+            revoked: number;
+            /** Text */
+            text: string;
+        };
+        /**
+         * RowFault
+         * @description A row that was not checked, and why.
+         */
+        RowFault: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Row */
+            row: number;
+        };
+        /**
+         * RowRecorded
+         * @description A row that was written.
+         */
+        RowRecorded: {
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /** Row */
+            row: number;
+        };
+        /**
+         * RowTold
+         * @description A row that was not written, and why. Rows count from 1.
+         */
+        RowTold: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Record Id */
+            record_id?: string | null;
+            /** Row */
+            row: number;
+        };
+        /**
+         * SchoolCounts
+         * @description Of one school and stage.
+         */
+        SchoolCounts: {
+            /** Children */
+            children: number;
+            /** District Code */
+            district_code: string;
+            /** District Name */
+            district_name: string;
+            /** Name */
+            name: string;
+            /** Name Differs */
+            name_differs: number;
+            /** Needs Catch Up */
+            needs_catch_up: number;
+            /** No Record */
+            no_record: number;
+            /** Passed */
+            passed: number;
+            /**
+             * Recheck Late
+             * @description of those to catch up: the day of the re-check is past
+             */
+            recheck_late: number;
+            /** School Id */
+            school_id: number;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "nursery" | "kindergarten" | "primary";
+            /** Stage Label */
+            stage_label: string;
+        };
+        /**
+         * SchoolInput
+         * @description A school, by district and name.
+         */
+        SchoolInput: {
+            /** District Code */
+            district_code: string;
+            /** Name */
+            name: string;
         };
         /**
          * Session
@@ -2056,6 +3092,26 @@ export interface components {
             /** Expires In S */
             expires_in_s: number;
             staff: components["schemas"]["StaffAnswer"];
+        };
+        /**
+         * StatisticsAnswer
+         * @description By school and by district, from each child's newest check in the span.
+         */
+        StatisticsAnswer: {
+            /** Districts */
+            districts: components["schemas"]["DistrictCounts"][];
+            /** Schools */
+            schools: components["schemas"]["SchoolCounts"][];
+            /**
+             * Since
+             * Format: date
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date
+             */
+            until: string;
         };
         /**
          * Status
@@ -2251,6 +3307,142 @@ export interface components {
             items: components["schemas"]["SignalAnswer"][];
         };
         /**
+         * VerifiedAnswer
+         * @description A certificate that this city issued, with no more than whoever verifies it needs.
+         *
+         *     Doses and birth date are told where the signed text was shown: its holder has shown them already.
+         */
+        VerifiedAnswer: {
+            /** Birth Date */
+            birth_date: string | null;
+            /**
+             * By Signature
+             * @description the signed text was checked; false: the number was looked up
+             */
+            by_signature: boolean;
+            /** Changed Since */
+            changed_since: boolean;
+            /** @description of a school check */
+            check: components["schemas"]["VerifiedCheck"] | null;
+            /** Doses */
+            doses: components["schemas"]["VerifiedDose"][];
+            /**
+             * Issued On
+             * Format: date
+             */
+            issued_on: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "certificate" | "records" | "school_check";
+            /** Kind Label */
+            kind_label: string;
+            /** Name Masked */
+            name_masked: string;
+            /** Number */
+            number: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /** Revoked For */
+            revoked_for: ("lost" | "wrong_record" | "wrong_person" | "replaced") | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "valid" | "revoked";
+            /** Total */
+            total: number;
+        };
+        /**
+         * VerifiedCheck
+         * @description The verdict of a school check on the day of issue, by the rules of `edition`.
+         */
+        VerifiedCheck: {
+            /** Edition */
+            edition: string;
+            result: components["schemas"]["Result"];
+            /** Result Label */
+            result_label: string;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "nursery" | "kindergarten" | "primary";
+            /** Stage Label */
+            stage_label: string;
+        };
+        /**
+         * VerifiedDose
+         * @description A dose as it was signed.
+         */
+        VerifiedDose: {
+            /**
+             * Given On
+             * Format: date
+             */
+            given_on: string;
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Vaccine Name */
+            vaccine_name: string;
+        };
+        /**
+         * VerifyInput
+         * @description What was scanned (the text, or an address that ends with it), or the number as typed.
+         */
+        VerifyInput: {
+            /** Shown */
+            shown: string;
+        };
+        /**
+         * VersionAnswer
+         * @description One version of a record.
+         */
+        VersionAnswer: {
+            /**
+             * Given On
+             * Format: date
+             */
+            given_on: string;
+            /** Lot */
+            lot: string | null;
+            /** Reason */
+            reason: ("wrong_entry" | "wrong_person" | "duplicate" | "clinical_decision" | "verified_later") | null;
+            /** Recorded At */
+            recorded_at: string;
+            /** Recorded By */
+            recorded_by: string;
+            /** Recorded From */
+            recorded_from: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "local" | "transferred" | "paper" | "foreign";
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Verified */
+            verified: boolean;
+            /** Version */
+            version: number;
+            /** Void */
+            void: boolean;
+        };
+        /**
+         * VersionsAnswer
+         * @description A record with every version it had.
+         */
+        VersionsAnswer: {
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /** Versions */
+            versions: components["schemas"]["VersionAnswer"][];
+        };
+        /**
          * VialsInput
          * @description New whole vials of a stock and why.
          */
@@ -2373,6 +3565,149 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    certificates_revoke: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     backoffice_list_limits: {
         parameters: {
             query?: never;
@@ -3547,6 +4882,105 @@ export interface operations {
             };
         };
     };
+    schoolcheck_statistics: {
+        parameters: {
+            query: {
+                /** @description 起始日期，含当日 */
+                since: string;
+                /** @description 截止日期，含当日 */
+                until: string;
+                /** @description 入托、入园或入学；不填为全部 */
+                stage?: ("nursery" | "kindergarten" | "primary") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatisticsAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     backoffice_list_signals: {
         parameters: {
             query?: {
@@ -4131,6 +5565,522 @@ export interface operations {
             };
             /** @description refused */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    immunizations_import_doses: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    immunizations_show_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionsAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    immunizations_correct: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CorrectionInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionsAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    schoolcheck_check: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5039,6 +6989,277 @@ export interface operations {
             };
         };
     };
+    certificates_list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysAnswer"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    certificates_list_revoked: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedAnswer"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    certificates_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifiedAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     antiabuse_issue_challenge: {
         parameters: {
             query: {
@@ -5561,6 +7782,335 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VaccineList"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    certificates_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    certificates_download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the print */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    certificates_revoke_own: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
             /** @description refused */
@@ -6880,6 +9430,460 @@ export interface operations {
             };
             /** @description refused */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    certificates_list_own: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificatesAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    certificates_issue: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCertificate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificateAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    immunizations_list_records: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordsAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    immunizations_list_recommendations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecommendationsAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,1 @@
+"""Vaccination certificates: issued, printed, verified with or without a network, revoked."""
