@@ -39,6 +39,9 @@ from humiao.residents.service import ResidentsService
 from humiao.scheduling.service import SchedulingService
 from humiao.settings import Settings
 from humiao.vaccines.service import VaccinesService
+from humiao.waitlist.answers import OffersService
+from humiao.waitlist.campaigns import CampaignsService
+from humiao.waitlist.entries import EntriesService
 
 H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
 
@@ -56,6 +59,9 @@ class Services:
     booking: BookingService
     scheduling: SchedulingService
     limits: LimitsService
+    entries: EntriesService
+    offers: OffersService
+    campaigns: CampaignsService
 
 
 class UnsetAddress(Exception):
@@ -139,6 +145,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             booking=BookingService(engine, database, vault, eligibility, limits),
             scheduling=SchedulingService(database, engine),
             limits=limits,
+            entries=EntriesService(database, vault, gatekeeper, keys.receipt_keys),
+            offers=OffersService(database, vault, gatekeeper, grace_ms=settings.hold_grace_s * 1000),
+            campaigns=CampaignsService(database, vault),
         )
         keeping_up = [asyncio.create_task(one.keep_up()) for one in (generations, programmes)]
         yield

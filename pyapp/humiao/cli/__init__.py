@@ -21,6 +21,7 @@ from humiao.cli.draw import draw_app
 from humiao.cli.immunizations import app as immunizations_app
 from humiao.cli.limits import app as limits_app
 from humiao.cli.school import school_app
+from humiao.cli.waitlist import app as waitlist_app
 from humiao.settings import Settings
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app.add_typer(immunizations_app, name="immunizations")
 app.add_typer(draw_app, name="draw")
 app.add_typer(limits_app, name="limits")
 app.add_typer(school_app, name="school")
+app.add_typer(waitlist_app, name="waitlist")
 console = Console()
 
 Result = TypeVar("Result")
