@@ -26,6 +26,7 @@ class Line:
 async def make_campaign(
     connection: Any,
     *,
+    title: str = "测试登记",
     mode: str = "queue",
     vaccine: str = VACCINE,
     tiers: list[dict[str, Any]] | None = None,
@@ -33,17 +34,18 @@ async def make_campaign(
     clinics: list[int] | None = None,
     offer_minutes: int = 60,
     state: str = "published",
+    opens_in: timedelta = timedelta(hours=-1),
 ) -> int:
     """A campaign that takes entries now, written past the API."""
     now = datetime.now(UTC)
     campaign_id: int = await connection.fetchval(
         """INSERT INTO campaigns (title, vaccine_code, mode, state, opens_at, closes_at, clinics, eligible, tiers,
                                   offer_minutes, entropy_rule, created_by)
-           VALUES ('测试登记', $1, $2, $3, $4, $5, $6, $7::text::jsonb, $8::text::jsonb, $9,
+           VALUES ($10, $1, $2, $3, $4, $5, $6, $7::text::jsonb, $8::text::jsonb, $9,
                    CASE WHEN $2 = 'draw' THEN '公开数值' END, 'sql')
            RETURNING campaign_id""",
-        vaccine, mode, state, now - timedelta(hours=1), now + timedelta(hours=1), clinics or [],
-        json.dumps(eligible or {}), json.dumps(tiers or [{"label": "全部登记人"}]), offer_minutes,
+        vaccine, mode, state, now + opens_in, now + timedelta(hours=1), clinics or [],
+        json.dumps(eligible or {}), json.dumps(tiers or [{"label": "全部登记人"}]), offer_minutes, title,
     )  # fmt: skip
     return campaign_id
 

@@ -42,6 +42,7 @@ from humiao.vaccines.service import VaccinesService
 from humiao.waitlist.answers import OffersService
 from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.entries import EntriesService
+from humiao.waitlist.ranks import Ranks
 
 H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
 
@@ -125,6 +126,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await programmes.read()
         limits = LimitsService(database)
         eligibility = EligibilityService(database, tokens, programmes, limits, ttl_s=settings.pass_ttl_s)
+        ranks = Ranks(gatekeeper.admitter)
         app.state.tokens, app.state.database, app.state.gatekeeper = tokens, database, gatekeeper
         app.state.generations = generations
         app.state.services = Services(
@@ -145,9 +147,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             booking=BookingService(engine, database, vault, eligibility, limits),
             scheduling=SchedulingService(database, engine),
             limits=limits,
-            entries=EntriesService(database, vault, gatekeeper, keys.receipt_keys),
-            offers=OffersService(database, vault, gatekeeper, grace_ms=settings.hold_grace_s * 1000),
-            campaigns=CampaignsService(database, vault),
+            entries=EntriesService(database, vault, gatekeeper, ranks, keys.receipt_keys),
+            offers=OffersService(database, vault, gatekeeper, eligibility, grace_ms=settings.hold_grace_s * 1000),
+            campaigns=CampaignsService(database, vault, ranks),
         )
         keeping_up = [asyncio.create_task(one.keep_up()) for one in (generations, programmes)]
         yield

@@ -3,8 +3,8 @@
 -- Design
 --   * An offer is a hold: a claim of the channel `campaign` with the offer's id. P1, P3 and P5 are kept by `claims`, and
 --     whatever ends the claim (the owner, the worker, staff) ends the offer in the same statement, by a trigger.
---   * Entry: waiting -> offered | withdrawn;  offered -> accepted | declined | expired | withdrawn;
---            accepted -> done | withdrawn.   An entry gets one offer in its life (UNIQUE): what was used never returns.
+--   * Entry: waiting -> offered | withdrawn | unserved (its campaign ended);  offered -> accepted | declined | expired | withdrawn;
+--            accepted -> done | withdrawn.   One offer in an entry's life (UNIQUE): what was used never returns.
 --   * P4. `place` orders a campaign's entries: tier, then place in the draw, then arrival; the same number as
 --     Standing::score in booking-core. It is given once. An offer is refused while an earlier entry waits that wants
 --     that clinic and was not skipped, with a reason, in the same round.
@@ -79,14 +79,14 @@ CREATE TABLE waitlist_entries (
                         ((tier::bigint << 44) + coalesce(drawn_position::bigint, (1::bigint << 43) + arrival)) STORED,
     clinics         integer[] NOT NULL DEFAULT '{}',   -- none named: any clinic
     state           text NOT NULL DEFAULT 'waiting' CHECK (state IN
-                        ('waiting', 'offered', 'accepted', 'declined', 'expired', 'withdrawn', 'done')),
+                        ('waiting', 'offered', 'accepted', 'declined', 'expired', 'withdrawn', 'unserved', 'done')),
     registered_at   timestamptz NOT NULL DEFAULT statement_timestamp(),
     ended_at        timestamptz,
     changed_by      text NOT NULL,
     changed_from    text NOT NULL,
     FOREIGN KEY (campaign_id, vaccine_code) REFERENCES campaigns (campaign_id, vaccine_code),
     UNIQUE (campaign_id, drawn_position),
-    CHECK ((state IN ('declined', 'expired', 'withdrawn', 'done')) = (ended_at IS NOT NULL))
+    CHECK ((state IN ('declined', 'expired', 'withdrawn', 'unserved', 'done')) = (ended_at IS NOT NULL))
 ) WITH (fillfactor = 85);
 CREATE UNIQUE INDEX waitlist_entries_once ON waitlist_entries (campaign_id, person_id)
     WHERE state IN ('waiting', 'offered', 'accepted', 'done');
@@ -129,6 +129,7 @@ BEGIN
         RAISE EXCEPTION 'a place on a waitlist is given once' USING ERRCODE = 'HM002';
     END IF;
     IF OLD.state <> NEW.state AND (OLD.state, NEW.state) NOT IN (('waiting', 'offered'), ('waiting', 'withdrawn'),
+            ('waiting', 'unserved'),
             ('offered', 'accepted'), ('offered', 'declined'), ('offered', 'expired'), ('offered', 'withdrawn'),
             ('accepted', 'done'), ('accepted', 'withdrawn')) THEN
         RAISE EXCEPTION 'an entry does not go from % to %', OLD.state, NEW.state USING ERRCODE = 'HM003';

@@ -162,6 +162,8 @@ class OutboxSender:
             return NotSent("unknown offer")
         if facts["state"] != OFFER_STATES[topic]:
             return NotSent("superseded")
+        if facts["account_id"] is None:
+            return NotSent("nobody to tell")
         text = OFFER_TEXTS[topic](
             templates.OfferFacts(
                 name_masked=mask_name(self._vault.open(facts["name_sealed"], row=facts["person_id"], field="name")),

@@ -7,6 +7,7 @@ from humiao.auth.tokens import Resident
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.ledger import read_counters
 from humiao.booking.models import Counter
+from humiao.eligibility.service import EligibilityService
 from humiao.errors import Refusal
 from humiao.kit.crypto import Vault
 from humiao.kit.database import Database
@@ -21,7 +22,16 @@ SOURCE = "h5"
 class OffersService:
     """What a resident may do with an offer. Ownership is asked inside every statement."""
 
-    def __init__(self, database: Database, vault: Vault, gatekeeper: Gatekeeper, *, grace_ms: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        gatekeeper: Gatekeeper,
+        eligibility: EligibilityService,
+        *,
+        grace_ms: int,
+    ) -> None:
+        self._eligibility = eligibility
         self._database = database
         self._vault = vault
         self._gatekeeper = gatekeeper
@@ -55,7 +65,11 @@ class OffersService:
         }  # fmt: skip
 
     async def accept(self, me: Resident, offer_id: UUID, window_id: int, key: str) -> Any:
-        """Turn an offer into a reservation in the chosen window, or refuse and leave it open."""
+        """Turn an offer into a reservation in the chosen window, or refuse and leave it open.
+
+        The rules of immunization are asked for the day of the session; a repeat is owed its first answer all the same.
+        """
+        unfit = await self._refuse_day(me, offer_id)
         counters: list[Counter] = []
         async with self._database.transaction() as connection:
 
@@ -63,6 +77,8 @@ class OffersService:
                 claim = await self._open_claim(connection, me, offer_id)
                 if isinstance(claim, Refusal):
                     return claim
+                if unfit is not None:
+                    return unfit
                 places = {(claim["window_id"], claim["channel"], claim["stock_id"])}
                 if claim["window_id"] != window_id:
                     refusal = await _choose(connection, me, offer_id, claim, window_id)
@@ -92,6 +108,16 @@ class OffersService:
 
             answer = await self._once(connection, me, key, "offer.decline", offer_id, {}, work)
         return await self._shown(me, offer_id, answer, counters)
+
+    async def _refuse_day(self, me: Resident, offer_id: UUID) -> Refusal | None:
+        """`not_eligible` where the person may not have this vaccine on the day of the offer's session."""
+        async with self._database.read() as connection:
+            row = await connection.fetchrow(statement("waitlist/show_offer"), me.account_id, offer_id)
+        if row is None:
+            return None
+        return await self._eligibility.check_day(
+            me.account_id, row["person_id"], row["vaccine_code"], row["session_date"]
+        )
 
     async def _open_claim(self, connection: Any, me: Resident, offer_id: UUID) -> Any | Refusal:
         """The claim of an offer that may still be answered, locked."""

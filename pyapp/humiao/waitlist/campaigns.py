@@ -3,10 +3,12 @@
 Campaigns are the city's; doses are brought by staff in reach of the clinic. A change is audited in its transaction.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
+from humiao import _core
 from humiao.auth.tokens import Staff
 from humiao.errors import Refusal
 from humiao.kit.audit import write_audit
@@ -18,6 +20,7 @@ from humiao.kit.web import body_hash
 from humiao.lottery.models import DrawMisuse, check_text
 from humiao.lottery.published import read_announcement
 from humiao.waitlist.draws import Step, commit_draw, read_entropy, seal_draw
+from humiao.waitlist.ranks import Ranks
 from humiao.waitlist.schemas import CampaignInput, DosesInput, ReleaseInput
 from humiao.waitlist.telling import campaign_told
 from humiao.waitlist.terms import forecast
@@ -50,7 +53,8 @@ def check_campaign(body: CampaignInput) -> Refusal | None:
 class CampaignsService:
     """What staff may do with campaigns."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, ranks: Ranks) -> None:
+        self._ranks = ranks
         self._database = database
         self._vault = vault
 
@@ -141,7 +145,11 @@ class CampaignsService:
             await self._note(connection, me, step, campaign_id, detail={"entropy": entropy})
             return {"campaign_id": campaign_id}
 
-        return await self._done(me, key, "campaign.entropy", campaign_id, work, {"entropy": entropy})
+        told = await self._done(me, key, "campaign.entropy", campaign_id, work, {"entropy": entropy})
+        if not isinstance(told, Refusal) and told["state"] == "drawn":
+            with contextlib.suppress(_core.CacheUnavailable):  # a copy made before the draw has the places of before
+                await self._ranks.forget(campaign_id)
+        return told
 
     async def end(self, me: Staff, campaign_id: int, reason: str, key: str) -> Any:
         """No more offers; what is offered may still be answered."""

@@ -21,7 +21,7 @@ from humiao.kit.sql import statement
 from humiao.kit.web import body_hash
 from humiao.lottery.receipts import Receipt, sign_receipt
 from humiao.waitlist.draws import published_name
-from humiao.waitlist.ranks import Standing, why_before
+from humiao.waitlist.ranks import Ranks, Standing, why_before
 from humiao.waitlist.schemas import ClinicsInput, RegisterInput
 from humiao.waitlist.telling import campaign_told, entry_told, how_told, reason_told, what_changes, why_skipped
 from humiao.waitlist.terms import REASONS, Person, forecast, group_of, tier_of, tiers_of
@@ -33,8 +33,14 @@ class EntriesService:
     """What a resident may do with entries."""
 
     def __init__(
-        self, database: Database, vault: Vault, gatekeeper: Gatekeeper, receipt_keys: Sequence[ReceiptKey]
+        self,
+        database: Database,
+        vault: Vault,
+        gatekeeper: Gatekeeper,
+        ranks: Ranks,
+        receipt_keys: Sequence[ReceiptKey],
     ) -> None:
+        self._ranks = ranks
         self._database = database
         self._vault = vault
         self._gatekeeper = gatekeeper
@@ -72,7 +78,12 @@ class EntriesService:
                 body_hash=body_hash("waitlist.register", body.model_dump(mode="json") | {"campaign": campaign_id}),
                 work=work,
             )  # fmt: skip
-        return answer if isinstance(answer, Refusal) else await self.place(me, answer["entry_id"])
+        if isinstance(answer, Refusal):
+            return answer
+        # A repeat tells it once more, which changes nothing; who has left since is not brought back.
+        standing = answer["entry_id"], answer["tier"], answer["arrival"]
+        await self._ranks.tell_joined(campaign_id, "arrived", standing)
+        return await self.place(me, answer["entry_id"])
 
     async def _enter(
         self, connection: Any, me: Resident, campaign: Any, body: RegisterInput
@@ -82,7 +93,7 @@ class EntriesService:
         )
         if found is None or found["status"] != "active":
             return Refusal("unknown_person")
-        person = Person(found["birth_date"], found["sex"], found["doses"])
+        person = Person(found["birth_date"], found["sex"], found["doses"], found["waited_before"])
         day = campaign["closes_at"].astimezone(CITY_ZONE).date()
         misfit = group_of(campaign["eligible"]).misfit(person, day)
         if misfit is not None:
@@ -94,7 +105,7 @@ class EntriesService:
             sorted(set(body.clinics)), me.actor, SOURCE,
         )  # fmt: skip
         if entered is not None:
-            return {"entry_id": entered["entry_id"]}
+            return dict(entered)
         live = await connection.fetchrow(
             statement("waitlist/live_entry"), campaign["campaign_id"], body.person_id, campaign["vaccine_code"]
         )
@@ -117,13 +128,11 @@ class EntriesService:
                 return Refusal("unknown_entry")
             rank = None
             if row["state"] == "waiting":
-                rank = await connection.fetchrow(
-                    statement("waitlist/rank"), row["campaign_id"], row["place"], row["tier"]
-                )
+                rank = await self._rank(connection, row)
             supply = await connection.fetchrow(statement("waitlist/supply"), row["campaign_id"])
             skips = await connection.fetch(statement("waitlist/skips_of_entry"), entry_id)
         return entry_told(row, self._name(row)) | {
-            "rank": None if rank is None else _rank_told(row, rank),
+            "rank": rank,
             "how": how_told(row),
             "changes": what_changes(row),
             "outlook": _outlook(row, rank, supply),
@@ -132,6 +141,19 @@ class EntriesService:
                 for skip in skips
             ],
         }
+
+    async def _rank(self, connection: Any, row: Any) -> dict[str, Any]:
+        """Counted in the copy where there is one, else in the ledger; whoever is just before is the ledger's to say."""
+        copied = await self._ranks.ask(row["campaign_id"], row["entry_id"])
+        if copied is not None:
+            rank = {name: getattr(copied, name) for name in ("ahead", "ahead_in_earlier_tiers", "waiting")}
+        else:
+            rank = dict(
+                await connection.fetchrow(statement("waitlist/rank"), row["campaign_id"], row["place"], row["tier"])
+            )
+        before = await connection.fetchrow(statement("waitlist/entry_before"), row["campaign_id"], row["place"])
+        reason = None if before is None else why_before(_standing(before), _standing(row))
+        return rank | {"previous": None if reason is None else reason_told(reason.code)}
 
     async def withdraw(self, me: Resident, entry_id: int, key: str) -> Any:
         """Leave the line; an offer that is open is given back. A reservation is cancelled where reservations are."""
@@ -153,7 +175,7 @@ class EntriesService:
                     if place is None:
                         return Refusal("entry_ended")
                     counters.extend(await read_counters(connection, {tuple(place)}))
-                return {"entry_id": entry_id}
+                return {"entry_id": entry_id, "campaign_id": entry["campaign_id"]}
 
             answer = await once(
                 connection, actor=me.actor, key=key, operation="waitlist.withdraw",
@@ -161,7 +183,10 @@ class EntriesService:
             )  # fmt: skip
         if counters:
             self._gatekeeper.settle_later(counters)
-        return answer if isinstance(answer, Refusal) else await self.place(me, entry_id)
+        if isinstance(answer, Refusal):
+            return answer
+        await self._ranks.tell_left(answer["campaign_id"], [entry_id])
+        return await self.place(me, entry_id)
 
     async def change_clinics(self, me: Resident, entry_id: int, body: ClinicsInput, key: str) -> Any:
         """Other clinics for an entry that waits; its place stays."""
@@ -221,17 +246,6 @@ def _standing(row: Any) -> Standing:
     if row["drawn_position"] is not None:
         return Standing(row["tier"], "drawn", row["drawn_position"])
     return Standing(row["tier"], "arrived", row["arrival"])
-
-
-def _rank_told(row: Any, rank: Any) -> dict[str, Any]:
-    previous = rank["previous"]
-    reason = None if previous is None else why_before(_standing(previous), _standing(row))
-    return {
-        "ahead": rank["ahead"],
-        "ahead_in_earlier_tiers": rank["ahead_in_earlier_tiers"],
-        "waiting": rank["waiting"],
-        "previous": None if reason is None else reason_told(reason.code),
-    }
 
 
 def _outlook(row: Any, rank: Any, supply: Any) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from humiao.booking.ledger import claim_ids, read_counters
 from humiao.booking.models import Counter
 from humiao.kit.database import TRANSIENT, Database
 from humiao.kit.sql import statement
+from humiao.waitlist.ranks import Ranks
 from humiao.waitlist.terms import Person, group_of
 
 log = structlog.get_logger(__name__)
 OFFERS_AT_ONCE = 200
+CLOSED_AT_ONCE = 1000
 LOOK_AT_ONCE = 64
 LOOKED_AT_MAX = 20_000
 
@@ -48,6 +50,7 @@ class Round:
     offers: int = 0
     skips: int = 0
     counters: tuple[Counter, ...] = ()
+    entries: tuple[int, ...] = ()
 
 
 def batch_size(*, doses_left: int, stock_open: int, places: int, at_most: int = OFFERS_AT_ONCE) -> int:
@@ -67,13 +70,15 @@ def spread(windows: list[Window], people: int) -> list[int]:
 class OfferMaker:
     """Makes offers for all releases. Any number may run beside each other; rounds of one campaign take turns."""
 
-    def __init__(self, database: Database, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, database: Database, gatekeeper: Gatekeeper, ranks: Ranks) -> None:
+        self._ranks = ranks
         self._database = database
         self._gatekeeper = gatekeeper
 
     async def step(self) -> int:
         """One round for every release that has something; returns how many offers were made."""
-        async with self._database.read() as connection:
+        async with self._database.single() as connection:
+            await connection.execute(statement("waitlist/close_unserved"), CLOSED_AT_ONCE)
             releases = await connection.fetch(statement("waitlist/releases_to_serve"))
         made = 0
         for release in releases:
@@ -89,6 +94,7 @@ class OfferMaker:
             done = await make_round(connection, release_id, campaign_id)
         if done.counters:
             await self._gatekeeper.settle(done.counters)
+            await self._ranks.tell_left(campaign_id, list(done.entries))
         if done.offers or done.skips:
             log.info("offers made", release_id=release_id, offers=done.offers, skips=done.skips)
         return done
@@ -116,7 +122,8 @@ async def make_round(connection: Any, release_id: int, campaign_id: int) -> Roun
     skipped = [(row["entry_id"], reason) for row, reason in head.skipped if row["place"] < last]
     await _write(connection, release, chosen, spread(windows, len(chosen)), skipped)
     places = {(window.window_id, "campaign", release["stock_id"]) for window in windows}
-    return Round(len(chosen), len(skipped), tuple(await read_counters(connection, places)))
+    counters = tuple(await read_counters(connection, places))
+    return Round(len(chosen), len(skipped), counters, tuple(row["entry_id"] for row in chosen))
 
 
 async def _head(connection: Any, release: Any, wanted: int) -> Head:
@@ -139,8 +146,8 @@ async def _head(connection: Any, release: Any, wanted: int) -> Head:
         }
         for row in rows:
             reason = row["reason"] or ("duplicate_claim" if row["person_id"] in taken else None)
-            fits = group.misfit(Person(row["birth_date"], row["sex"], row["doses"]), release["session_date"]) is None
-            if reason is None and not fits:
+            person = Person(row["birth_date"], row["sex"], row["doses"], row["waited_before"])
+            if reason is None and group.misfit(person, release["session_date"]) is not None:
                 reason = "not_eligible_that_day"
             if reason is None and len(head.chosen) < wanted:
                 head.chosen.append(row)

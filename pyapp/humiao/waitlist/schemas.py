@@ -10,7 +10,7 @@ from humiao.kit.shapes import Answer, CityTime, DatabaseId, InputTime, PlainText
 
 Mode = Literal["queue", "draw"]
 CampaignState = Literal["draft", "published", "closed", "drawn", "ended"]
-EntryState = Literal["waiting", "offered", "accepted", "declined", "expired", "withdrawn", "done"]
+EntryState = Literal["waiting", "offered", "accepted", "declined", "expired", "withdrawn", "unserved", "done"]
 OfferState = Literal["open", "accepted", "declined", "expired", "withdrawn"]
 CLINICS_MOST = 20
 
@@ -23,6 +23,7 @@ class GroupInput(StrictModel):
     sex: Literal["F", "M"] | None = None
     from_doses: Whole | None = Field(None, ge=0, le=20)
     most_doses: Whole | None = Field(None, ge=0, le=20)
+    waited_before: Literal[True] | None = None
 
 
 class TierInput(GroupInput):

@@ -11,6 +11,7 @@ STATE_LABELS = {
     "declined": "已放弃",
     "expired": "未按时答复",
     "withdrawn": "已退出",
+    "unserved": "活动结束时没有轮到",
     "done": "已接种",
 }
 REASON_WORDS = {

@@ -10,23 +10,27 @@ from datetime import date
 from typing import Any, Literal
 
 Sex = Literal["F", "M"]
-Misfit = Literal["too_young", "too_old", "wrong_sex", "too_few_doses", "too_many_doses"]
+Misfit = Literal["too_young", "too_old", "wrong_sex", "too_few_doses", "too_many_doses", "not_waited_before"]
 REASONS: dict[Misfit, str] = {
     "too_young": "还没有到本次登记的年龄。",
     "too_old": "已超过本次登记的年龄。",
     "wrong_sex": "本次登记不包括这位接种人的性别。",
     "too_few_doses": "本次登记要求此前已接种过这种疫苗。",
     "too_many_doses": "本次登记只面向此前接种剂次较少的人。",
+    "not_waited_before": "本次登记只面向以前登记过而没有轮到的人。",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What terms may ask about somebody: `doses` is how many doses of the vaccine are on record."""
+    """What terms may ask about somebody: how many doses of the vaccine are on record, and whether an earlier campaign
+    for it ended before their turn.
+    """
 
     birth_date: date
     sex: Sex
     doses: int = 0
+    waited_before: bool = False
 
 
 def age_in_months(born: date, day: date) -> int:
@@ -43,6 +47,7 @@ class Group:
     sex: Sex | None = None
     from_doses: int | None = None
     most_doses: int | None = None
+    waited_before: bool | None = None
 
     def misfit(self, person: Person, day: date) -> Misfit | None:
         """Why a person does not fit on a day; None: fits."""
@@ -57,6 +62,8 @@ class Group:
             return "too_few_doses"
         if self.most_doses is not None and person.doses > self.most_doses:
             return "too_many_doses"
+        if self.waited_before and not person.waited_before:
+            return "not_waited_before"
         return None
 
 

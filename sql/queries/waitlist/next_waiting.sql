@@ -3,6 +3,8 @@
 -- reason: why somebody would be skipped, as far as this statement sees; null where nothing stands against an offer.
 SELECT e.entry_id, e.place, e.person_id, e.account_id, p.birth_date, p.sex,
        (SELECT count(*)::integer FROM immunization_current r WHERE r.person_id = e.person_id AND r.vaccine_code = $4::text) AS doses,
+       EXISTS (SELECT FROM waitlist_entries b WHERE b.person_id = e.person_id AND b.vaccine_code = $4::text
+                                                AND b.state = 'unserved') AS waited_before,
        CASE WHEN p.status <> 'active' THEN 'inactive'
             WHEN EXISTS (SELECT FROM live_claims l JOIN vaccine_series v USING (series)
                          WHERE l.person_id = e.person_id AND v.vaccine_code = $4::text) THEN 'duplicate_claim' END AS reason

@@ -10,4 +10,6 @@ WHERE NOT c.paused AND ((c.mode = 'queue' AND c.state IN ('published', 'closed')
   AND EXISTS (SELECT FROM windows w JOIN window_quotas q ON q.window_id = w.window_id AND q.channel = 'campaign'
               WHERE w.session_id = r.session_id AND w.free > 0 AND q.free > 0
                 AND w.bookable_until > now() + interval '10 minutes')
+  AND EXISTS (SELECT FROM waitlist_entries e WHERE e.campaign_id = r.campaign_id AND e.state = 'waiting'
+                                               AND (e.clinics = '{}' OR r.clinic_id = ANY (e.clinics)))
 ORDER BY r.release_id

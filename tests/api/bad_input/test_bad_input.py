@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from humiao.errors import PROBLEMS, SMALL_BYTES_MAX
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
-from tests.api.bad_input import booking_rows, pass_rows, people_rows, staff_rows, wire_rows
+from tests.api.bad_input import booking_rows, pass_rows, people_rows, staff_rows, waitlist_rows, wire_rows
 from tests.api.bad_input.rows import FRESH, Request, Row
 from tests.api.bad_input.stage import Stage, build
 from tests.api.bad_input.unchanged import digest
@@ -23,6 +23,7 @@ TABLES = {
     "booking": booking_rows.ROWS,
     "pass": pass_rows.ROWS,
     "staff": staff_rows.ROWS,
+    "waitlist": waitlist_rows.ROWS,
     "wire": wire_rows.ROWS,
 }
 CASES = [pytest.param(row, id=f"{table}: {row.name}") for table, rows in TABLES.items() for row in rows]

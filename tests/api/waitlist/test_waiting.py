@@ -213,6 +213,18 @@ async def test_an_answer_that_comes_too_late_is_told_so(
     await refused(who[1].post(path + "/decline", None), "offer_expired")
 
 
+async def test_who_may_not_have_it_that_day_is_told_and_the_offer_stays(
+    connection: asyncpg.Connection, database: Database, newcomers: Newcomers
+) -> None:
+    (who,) = await newcomers(1)
+    _, offer, world = await offered(connection, database, who)
+    await connection.execute("UPDATE persons SET birth_date = '1950-01-01' WHERE person_id = $1", who[0])
+    path = f"/resident/offers/{offer['offer_id']}"
+    told = await refused(who[1].post(path + "/accept", {"window_id": world.window_ids[0]}), "not_eligible")
+    assert told["reason"] == "too_old"
+    assert (await answered(who[1].get(path)))["state"] == "open"
+
+
 async def test_a_receipt_proves_the_ticket(connection: asyncpg.Connection, newcomers: Newcomers, keys: Any) -> None:
     campaign = await make_campaign(connection, mode="draw")
     (who,) = await newcomers(1)

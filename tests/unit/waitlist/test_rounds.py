@@ -1,14 +1,20 @@
 """Rounds of offers: who is next, how many, who is skipped and why, and what becomes of a dose that comes back."""
 
+import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
 
 from humiao.booking.ledger import Ledger
+from humiao.kit.sql import statement
 from humiao.messaging.gateway import FileGateway
 from humiao.messaging.outbox import OutboxSender
 from humiao.settings import Settings
 from humiao.waitlist.audit import audit
+from humiao.waitlist.offers import OfferMaker
+from tests.concurrency.test_offers import NoCache
 from tests.factories import age_hold, hold_wish, make_residents, make_session
 from tests.unit.waitlist.conftest import Town
 from tests.waitlists import VACCINE, bring_doses, end_hold, enter, make_campaign, make_line, offers, one_round, states
@@ -129,11 +135,12 @@ async def test_a_paused_campaign_and_a_draw_that_was_not_made_offer_nothing(town
 
 
 async def test_the_next_in_line_is_told_once_and_not_when_it_is_over(town: Town, settings: Settings) -> None:
-    line = await make_line(town.connection, town.vault, 2)
-    release, _ = await bring_doses(town.connection, line.campaign_id, 2)
+    line = await make_line(town.connection, town.vault, 3)
+    release, _ = await bring_doses(town.connection, line.campaign_id, 3)
     await one_round(town.database, release, line.campaign_id)
-    first, second = await offers(town.connection, line.campaign_id)
+    first, second, third = await offers(town.connection, line.campaign_id)
     await end_hold(town.connection, second["offer_id"], "released")
+    await town.connection.execute("UPDATE guardianships SET ended_at = now() WHERE person_id = $1", third["person_id"])
     path = settings.home / "offers.jsonl"
     sender = OutboxSender(town.database, town.vault, FileGateway(path))
     while await sender.send_due(50):
@@ -141,10 +148,25 @@ async def test_the_next_in_line_is_told_once_and_not_when_it_is_over(town: Town,
     rows = await town.connection.fetch(
         """SELECT subject, sent_at IS NOT NULL AS sent, last_error FROM outbox_messages
            WHERE topic = 'offer.made' AND subject = ANY ($1) ORDER BY message_id""",
-        [f"offer:{offer['offer_id']}" for offer in (first, second)],
+        [f"offer:{offer['offer_id']}" for offer in (first, second, third)],
     )
-    assert [(row["sent"], row["last_error"]) for row in rows] == [(True, None), (False, "superseded")]
+    assert [(row["sent"], row["last_error"]) for row in rows] == [
+        (True, None), (False, "superseded"), (False, "nobody to tell"),
+    ]  # fmt: skip
     assert "轮到了：*小明，九价HPV疫苗" in path.read_text(encoding="utf-8")
+
+
+async def test_who_still_waits_when_the_campaign_ends_may_wait_elsewhere_and_comes_first(town: Town) -> None:
+    line = await make_line(town.connection, town.vault, 2)
+    for state in ("closed", "ended"):
+        await town.connection.execute("UPDATE campaigns SET state = $2 WHERE campaign_id = $1", line.campaign_id, state)
+    await OfferMaker(town.database, NoCache(), NoCache()).step()  # type: ignore[arg-type]
+    assert await states(town.connection, line.campaign_id) == ["unserved", "unserved"]
+    found = await town.connection.fetchrow(
+        statement("waitlist/person_to_register"), line.people[0], line.people[0], VACCINE
+    )
+    assert found["waited_before"]
+    await enter(town.connection, await make_campaign(town.connection), line.people[0])
 
 
 async def test_all_of_this_passes_the_audit_and_a_forged_order_does_not(town: Town) -> None:
@@ -160,3 +182,9 @@ async def test_all_of_this_passes_the_audit_and_a_forged_order_does_not(town: To
     report = await audit(town.connection)
     assert len(report.findings) == 1
     assert f"登记 {line.entries[1]} 在它之前" in report.findings[0]
+    told = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "humiao.cli", "waitlist", "audit", "--database", town.url, stdout=subprocess.PIPE
+    )
+    said, _ = await told.communicate()
+    assert told.returncode == 1
+    assert "在它之前" in said.decode()

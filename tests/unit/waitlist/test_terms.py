@@ -18,8 +18,11 @@ groups = st.builds(
     sex=st.none() | st.sampled_from(["F", "M"]),
     from_doses=st.none() | st.integers(0, 5),
     most_doses=st.none() | st.integers(0, 5),
+    waited_before=st.none() | st.just(True),
 )
-people = st.builds(Person, birth_date=days, sex=st.sampled_from(["F", "M"]), doses=st.integers(0, 6))
+people = st.builds(
+    Person, birth_date=days, sex=st.sampled_from(["F", "M"]), doses=st.integers(0, 6), waited_before=st.booleans()
+)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,7 @@ def test_nobody_grows_younger(born: date, later: int) -> None:
         (Group(sex="M"), "wrong_sex"),
         (Group(from_doses=2), "too_few_doses"),
         (Group(most_doses=0), "too_many_doses"),
+        (Group(waited_before=True), "not_waited_before"),
     ],
 )
 def test_each_condition_has_its_reason(group: Group, misfit: str | None) -> None:

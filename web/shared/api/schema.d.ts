@@ -1641,7 +1641,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "waiting" | "offered" | "accepted" | "declined" | "expired" | "withdrawn" | "done";
+            state: "waiting" | "offered" | "accepted" | "declined" | "expired" | "withdrawn" | "unserved" | "done";
             /** State Label */
             state_label: string;
             /** Ticket */
@@ -1757,6 +1757,8 @@ export interface components {
             most_doses?: number | null;
             /** Sex */
             sex?: ("F" | "M") | null;
+            /** Waited Before */
+            waited_before?: true | null;
         };
         /**
          * HoldAnswer
@@ -2200,7 +2202,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "waiting" | "offered" | "accepted" | "declined" | "expired" | "withdrawn" | "done";
+            state: "waiting" | "offered" | "accepted" | "declined" | "expired" | "withdrawn" | "unserved" | "done";
             /** State Label */
             state_label: string;
             /** Ticket */
@@ -2852,6 +2854,8 @@ export interface components {
             most_doses?: number | null;
             /** Sex */
             sex?: ("F" | "M") | null;
+            /** Waited Before */
+            waited_before?: true | null;
         };
         /**
          * Vaccine
