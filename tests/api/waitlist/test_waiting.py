@@ -165,6 +165,8 @@ async def test_an_offer_is_accepted_in_another_window(
     await refused(other.get(path), "unknown_offer")
     await refused(other.post(path + "/accept", {"window_id": world.window_ids[0]}), "unknown_offer")
     await refused(who[1].post(path + "/accept", {"window_id": 999999}), "unknown_window")
+    held = await answered(who[1].get("/resident/reservations"))
+    assert [(one["offer_id"], one["hold_token"]) for one in held["items"]] == [(offer["offer_id"], None)]
     key = uuid4().hex
     for _ in range(2):
         taken = await answered(who[1].post(path + "/accept", {"window_id": world.window_ids[2]}, key=key))

@@ -1,5 +1,6 @@
 """A direct SQL writer meets the promises of the waitlist: P4, one offer, one entry, places given once, doses."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -7,6 +8,7 @@ import asyncpg
 import pytest
 
 from humiao.waitlist.audit import audit
+from humiao.waitlist.ranks import Standing, why_before
 from tests.factories import World, make_residents
 from tests.unit.waitlist.conftest import Town
 from tests.waitlists import bring_doses, end_hold, enter, make_campaign, make_line, offers, one_round, states
@@ -132,6 +134,33 @@ async def test_offers_follow_their_claims_and_nothing_else(town: Town) -> None:
     ):
         with pytest.raises(asyncpg.PostgresError, match="is not allowed"):
             await town.connection.execute(statement)
+
+
+async def test_the_ledgers_order_is_the_cores(town: Town) -> None:
+    """`place` orders as booking-core's standings do, drawn before arrived, tier before all."""
+    campaign = await make_campaign(town.connection)
+    entries = [
+        await enter(town.connection, campaign, person, tier=tier)
+        for person, tier in zip(await make_residents(town.connection, town.vault, 6), (2, 0, 1, 1, 1, 255), strict=True)
+    ]
+    for position, entry in ((2, entries[3]), (1, entries[4])):
+        await town.connection.execute(
+            "UPDATE waitlist_entries SET drawn_position = $2 WHERE entry_id = $1", entry, position
+        )
+    rows = await town.connection.fetch(
+        "SELECT tier, drawn_position, arrival FROM waitlist_entries WHERE campaign_id = $1 ORDER BY place", campaign
+    )
+    standings = [
+        Standing(row["tier"], "drawn", row["drawn_position"])
+        if row["drawn_position"]
+        else Standing(row["tier"], "arrived", row["arrival"])
+        for row in rows
+    ]
+    assert [(one.tier, one.turn) for one in standings] == [
+        (0, "arrived"), (1, "drawn"), (1, "drawn"), (1, "arrived"), (2, "arrived"), (255, "arrived"),
+    ]  # fmt: skip
+    for earlier, later in itertools.combinations(standings, 2):
+        assert why_before(earlier, later) and not why_before(later, earlier)
 
 
 async def test_what_the_guards_refused_left_nothing(town: Town) -> None:

@@ -2485,9 +2485,14 @@ export interface components {
             held_until: string | null;
             /**
              * Hold Token
-             * @description only while held, only to its owner
+             * @description only while held, only to its owner; none of an offer's hold
              */
             hold_token?: string | null;
+            /**
+             * Offer Id
+             * @description the offer that this hold is; it is answered as an offer
+             */
+            offer_id?: string | null;
             person: components["schemas"]["PersonOfReservation"];
             product: components["schemas"]["ProductOfReservation"];
             /**
