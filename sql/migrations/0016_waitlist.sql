@@ -92,6 +92,7 @@ CREATE UNIQUE INDEX waitlist_entries_once ON waitlist_entries (campaign_id, pers
     WHERE state IN ('waiting', 'offered', 'accepted', 'done');
 CREATE UNIQUE INDEX waitlist_entries_one_line ON waitlist_entries (person_id, vaccine_code)
     WHERE state IN ('waiting', 'offered');
+CREATE INDEX waitlist_entries_by_person ON waitlist_entries (person_id);
 CREATE INDEX waitlist_entries_in_order ON waitlist_entries (campaign_id, place) WHERE state = 'waiting';
 COMMENT ON COLUMN waitlist_entries.ticket IS 'names nobody; what is published of an entry';
 

@@ -17,7 +17,7 @@ import pytest_asyncio
 from humiao.auth.tokens import Resident
 from humiao.errors import Refusal
 from humiao.kit.crypto import Vault
-from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
+from humiao.kit.database import DISCONNECTED, TRANSIENT, Database, DatabaseBusy
 from humiao.vaccines.load import load_catalogue
 from humiao.waitlist.answers import OffersService
 from humiao.waitlist.audit import audit
@@ -70,7 +70,9 @@ class Worker:
     async def _run(self) -> None:
         self._database = await Database.connect(self._url, connections=2)
         maker = OfferMaker(self._database, NoCache(), NoCache())  # type: ignore[arg-type]
-        while True:
+        me = asyncio.current_task()
+        assert me
+        while not me.cancelling():  # giving back a connection that broke may take the place of the cancellation
             with contextlib.suppress(*DISCONNECTED, DatabaseBusy, asyncpg.PostgresError):
                 await maker.step()
             await asyncio.sleep(0)
@@ -80,7 +82,7 @@ class Worker:
         if self._database:
             self._database._pool.terminate()
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, *DISCONNECTED):
             await self._task
 
 
@@ -110,8 +112,16 @@ class Person:
                 tries.append(self._service.accept(self._me, offer_id, windows[0], uuid4().hex))
         if way in ("decline", "both"):
             tries.append(self._service.decline(self._me, offer_id, uuid4().hex))
-        said = await asyncio.gather(*tries)
+        said = await asyncio.gather(*map(_busy_is_an_answer, tries))
         return [one.code if isinstance(one, Refusal) else one["state"] for one in said]
+
+
+async def _busy_is_an_answer(answering: Awaitable[Any]) -> Any:
+    """On a slow machine a lock may be waited for too long; nothing was changed then, as the edge tells."""
+    try:
+        return await answering
+    except TRANSIENT:
+        return Refusal("busy")
 
 
 async def _expire(connection: Any, offer_id: UUID) -> bool:
@@ -143,6 +153,7 @@ async def test_every_dose_ends_used_or_free_and_nobody_is_passed_over(
         for _ in range(CLINICS)
     ]
     database = await Database.connect(url, connections=6)
+    database._acquire_timeout_s = 60  # hundreds share six connections: here nobody is turned away
     service = OffersService(database, vault, NoCache(), Anybody(), grace_ms=5000)  # type: ignore[arg-type]
     people = {person: Person(service, person, chance) for person in [*line.people, *late]}
     workers = [Worker(url) for _ in range(2)]
@@ -150,8 +161,12 @@ async def test_every_dose_ends_used_or_free_and_nobody_is_passed_over(
 
     async def come_later() -> None:
         for person in late:  # an earlier tier, while offers are made
-            async with database.transaction() as one:
-                await enter(one, line.campaign_id, person, tier=chance.choice([0, 1]))
+            entered = False
+            while not entered:
+                with contextlib.suppress(*TRANSIENT):
+                    async with database.transaction() as one:
+                        await enter(one, line.campaign_id, person, tier=chance.choice([0, 1]))
+                    entered = True
 
     async def one_answer(person: UUID, offer_id: UUID) -> None:
         said.update(await people[person].answer(_Lent(database), offer_id))
@@ -221,7 +236,8 @@ async def _stops(task: asyncio.Task[Round], connection: Any) -> None:
     """Return when a round has ended or waits for a lock."""
     async with asyncio.timeout(30):
         while not task.done() and not await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+               AND backend_type = 'client backend' AND wait_event_type = 'Lock'"""
         ):
             pass
 

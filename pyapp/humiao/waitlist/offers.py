@@ -23,7 +23,7 @@ from humiao.waitlist.terms import Person, group_of
 log = structlog.get_logger(__name__)
 OFFERS_AT_ONCE = 200
 CLOSED_AT_ONCE = 1000
-LOOK_AT_ONCE = 64
+LOOK_AT_ONCE = 512
 LOOKED_AT_MAX = 20_000
 
 
@@ -129,31 +129,40 @@ async def make_round(connection: Any, release_id: int, campaign_id: int) -> Roun
 async def _head(connection: Any, release: Any, wanted: int) -> Head:
     """The first `wanted` that may get a dose, and everybody before them who may not."""
     head, after, looked_at = Head(), -1, 0
-    group = group_of(release["eligible"])
     while len(head.chosen) < wanted and looked_at < LOOKED_AT_MAX:
         rows = await connection.fetch(
             statement("waitlist/next_waiting"),
-            release["campaign_id"], release["clinic_id"], after, release["vaccine_code"], LOOK_AT_ONCE,
+            release["campaign_id"], release["clinic_id"], after, release["vaccine_code"], release["series"],
+            LOOK_AT_ONCE,
         )  # fmt: skip
         if not rows:
             break
         after, looked_at = rows[-1]["place"], looked_at + len(rows)
-        free = [row["person_id"] for row in rows if row["reason"] is None]
-        await connection.execute(statement("waitlist/lock_people"), free)
-        taken = {
-            row["person_id"]
-            for row in await connection.fetch(statement("waitlist/have_live_claims"), free, release["vaccine_code"])
-        }
-        for row in rows:
-            reason = row["reason"] or ("duplicate_claim" if row["person_id"] in taken else None)
-            person = Person(row["birth_date"], row["sex"], row["doses"], row["waited_before"])
-            if reason is None and group.misfit(person, release["session_date"]) is not None:
-                reason = "not_eligible_that_day"
-            if reason is None and len(head.chosen) < wanted:
-                head.chosen.append(row)
-            elif reason is not None:
-                head.skipped.append((row, reason))
+        judged = [(row, _reason(release, row)) for row in rows]
+        head.skipped += [(row, reason) for row, reason in judged if reason is not None]
+        free = [row for row, reason in judged if reason is None]
+        while free and len(head.chosen) < wanted:
+            missing = wanted - len(head.chosen)
+            await _choose(connection, release, head, free[:missing])
+            free = free[missing:]
     return head
+
+
+def _reason(release: Any, row: Any) -> str | None:
+    """Why somebody is skipped, as far as the line itself says."""
+    person = Person(row["birth_date"], row["sex"], row["doses"], row["waited_before"])
+    misfit = group_of(release["eligible"]).misfit(person, release["session_date"])
+    return row["reason"] or (None if misfit is None else "not_eligible_that_day")
+
+
+async def _choose(connection: Any, release: Any, head: Head, rows: list[Any]) -> None:
+    """Lock people, so that nothing of theirs changes any more, and choose those who still have no live claim."""
+    people = [row["person_id"] for row in rows]
+    await connection.execute(statement("waitlist/lock_people"), people)
+    found = await connection.fetch(statement("waitlist/have_live_claims"), people, release["series"])
+    taken = {row["person_id"] for row in found}
+    head.skipped += [(row, "duplicate_claim") for row in rows if row["person_id"] in taken]
+    head.chosen += [row for row in rows if row["person_id"] not in taken]
 
 
 async def _write(

@@ -10,7 +10,7 @@ FROM offers o LEFT JOIN claims c ON c.claim_id = o.offer_id LEFT JOIN waitlist_e
 WHERE c.claim_id IS NULL OR c.person_id <> e.person_id
    OR (o.state = 'open' AND (c.state <> 'held' OR e.state <> 'offered' OR NOT o.takes_dose))
    OR (o.state = 'accepted' AND (NOT counts_as_booked(c.state) OR e.state NOT IN ('accepted', 'done')
-                                 OR (c.stock_id = r.stock_id AND NOT o.takes_dose)))
+                                 OR (c.stock_id = r.stock_id AND c.channel = 'campaign' AND NOT o.takes_dose)))
    OR (o.state IN ('declined', 'expired', 'withdrawn') AND (is_live(c.state) OR o.takes_dose OR e.state <> o.state))
 UNION ALL
 SELECT NULL, 'entry ' || e.entry_id || ' says ' || e.state || ' without an offer'

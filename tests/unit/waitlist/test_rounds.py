@@ -60,6 +60,21 @@ async def test_an_offer_that_was_used_never_returns_but_its_dose_does(town: Town
     assert await states(town.connection, line.campaign_id) == ["withdrawn", "offered", "waiting"]
 
 
+async def test_a_reservation_that_is_moved_to_another_stock_leaves_its_dose_to_the_campaign(town: Town) -> None:
+    line = await make_line(town.connection, town.vault, 2)
+    release, _ = await bring_doses(town.connection, line.campaign_id, 1)
+    await one_round(town.database, release, line.campaign_id)
+    (offer,) = await offers(town.connection, line.campaign_id)
+    await end_hold(town.connection, offer["offer_id"], "confirmed")
+    ordinary = await make_session(town.connection, vaccine=VACCINE)
+    await town.connection.execute(
+        "UPDATE claims SET window_id = $2, stock_id = $3, channel = 'h5' WHERE claim_id = $1",
+        offer["offer_id"], ordinary.window_ids[0], ordinary.stock_id,
+    )  # fmt: skip
+    await one_round(town.database, release, line.campaign_id)
+    assert await states(town.connection, line.campaign_id) == ["accepted", "offered"]
+
+
 async def test_the_deadline_is_the_ledgers(town: Town) -> None:
     """The worker's loop of holds ends offers too: there is no second clock."""
     line = await make_line(town.connection, town.vault, 2)
