@@ -59,6 +59,8 @@ async def test_doses_reach_people_and_the_report_accounts_for_each(
         "already_released",
     )
     await one_round(database, release["release_id"], campaign)
+    # A worker that runs beside this test would offer what comes back at once.
+    await answered(city.post(f"/admin/campaigns/{campaign}/pause", {"reason": "核对"}))
     first, second, _ = await offers(connection, campaign)
     await end_hold(connection, first["offer_id"], "confirmed")
     await end_hold(connection, second["offer_id"], "released")
