@@ -20,6 +20,9 @@ from humiao.scheduling.router import router as scheduling
 from humiao.schoolcheck.router import admin as school_statistics
 from humiao.schoolcheck.router import router as school_checks
 from humiao.vaccines.router import router as vaccines
+from humiao.waitlist.router import public as campaigns
+from humiao.waitlist.router import router as waitlist
+from humiao.waitlist.staff_router import router as waitlist_staff
 
 ROUTERS: list[APIRouter] = [
     antiabuse,
@@ -38,6 +41,9 @@ ROUTERS: list[APIRouter] = [
     booking,
     availability,
     scheduling,
+    campaigns,
+    waitlist,
+    waitlist_staff,
     backoffice,
     programme,
 ]
@@ -55,5 +61,6 @@ DOMAINS = [
     {"name": "eligibility", "description": "资格凭证：谁可以预约哪种疫苗 / who may book what"},
     {"name": "booking", "description": "占号、预约、改期、取消 / holds and reservations"},
     {"name": "scheduling", "description": "场次发布与号源调整 / clinic sessions and quotas"},
+    {"name": "waitlist", "description": "紧缺疫苗登记排队与名额 / campaigns, waiting, offers"},
     {"name": "backoffice", "description": "市级后台 / the city's back office"},
 ]

@@ -75,6 +75,8 @@ CORRECT = ("correct_input", "修改后重新提交")
 MY_PEOPLE = ("my_people", "查看家庭成员")
 HOME = ("home", "返回首页")
 DRAFTS = ("drafts", "查看草案")
+MY_ENTRIES = ("my_entries", "查看我的排队")
+CAMPAIGNS = ("campaigns", "看看其他登记")
 
 PROBLEMS: dict[str, ProblemKind] = {
     # places
@@ -181,6 +183,37 @@ PROBLEMS: dict[str, ProblemKind] = {
     "draft_moved_on": ProblemKind(409, "草案已变动", "草案的状态或内容与您看到的不同，请刷新后重新查看。", (DRAFTS,)),
     "own_draft": ProblemKind(403, "不能审核自己的草案", "草案须由起草人以外的另一位管理员审核。", (DRAFTS,)),
     "not_your_draft": ProblemKind(403, "不是您的草案", "只有起草人可以修改、提交或撤回草案。", (DRAFTS,)),
+    # waiting for scarce vaccine
+    "unknown_campaign": ProblemKind(404, "登记活动不存在", "没有找到这个登记活动，请返回重新选择。", (CAMPAIGNS,)),
+    "registration_not_open": ProblemKind(409, "登记还没有开始", "请在开始时间以后再来登记。", (RETRY, CAMPAIGNS)),
+    "registration_closed": ProblemKind(
+        409, "登记已截止", "本次登记已经截止，请看看其他登记。", (CAMPAIGNS, MY_ENTRIES)
+    ),
+    "not_in_group": ProblemKind(409, "不在登记范围内", "这位接种人不在本次登记的范围内。", (CAMPAIGNS,)),
+    "already_registered": ProblemKind(
+        409, "已经登记过", "这位接种人在本次活动中已有登记，不需要重复登记。", (MY_ENTRIES,)
+    ),
+    "waiting_elsewhere": ProblemKind(
+        409, "正在别处排队", "这位接种人正在另一个活动中排这种疫苗，退出后才能登记本次活动。", (MY_ENTRIES,)
+    ),
+    "unknown_entry": ProblemKind(404, "登记不存在", "没有找到这个登记。", (MY_ENTRIES,)),
+    "entry_ended": ProblemKind(
+        409, "登记不能再改", "这个登记已经结束、已轮到或已成为预约，请查看最新状态。", (MY_ENTRIES, MY_RESERVATIONS)
+    ),
+    "unknown_offer": ProblemKind(404, "名额不存在", "没有找到这个名额。", (MY_ENTRIES,)),
+    "offer_expired": ProblemKind(409, "答复时间已过", "名额没有在时限内答复，已给下一位。", (MY_ENTRIES, CAMPAIGNS)),
+    "offer_ended": ProblemKind(
+        409, "名额已经答复过", "这个名额已经答复过，请查看结果。", (MY_ENTRIES, MY_RESERVATIONS)
+    ),
+    "campaign_state": ProblemKind(409, "现在不能这样做", "活动现在的状态不允许这一步，请刷新后查看。", ()),
+    "registration_still_open": ProblemKind(
+        409, "登记还没有截止", "摇号活动公布的截止时间还没有到，到时间后才能封存名单。", (RETRY,)
+    ),
+    "entropy_differs": ProblemKind(
+        409, "两人输入的不同", "与另一位监督员输入的公开数值不同，没有摇号。请核对来源后重新输入。", (CORRECT,)
+    ),
+    "already_released": ProblemKind(409, "这个库存已经投放", "这个场次的库存已投放给本活动，请直接修改剂数。", ()),
+    "unknown_release": ProblemKind(404, "投放不存在", "没有找到这次投放。", ()),
     # logging in
     "not_logged_in": _small(401, "请先登录", "请登录后再操作。", LOG_IN),
     "token_expired": _small(401, "登录已过期", "请重新登录后再操作。", LOG_IN),

@@ -45,6 +45,10 @@ from humiao.scheduling.service import SchedulingService
 from humiao.schoolcheck.desk import SchoolDesk
 from humiao.settings import Settings
 from humiao.vaccines.service import VaccinesService
+from humiao.waitlist.answers import OffersService
+from humiao.waitlist.campaigns import CampaignsService
+from humiao.waitlist.entries import EntriesService
+from humiao.waitlist.ranks import Ranks
 
 H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
 
@@ -68,6 +72,9 @@ class Services:
     certificates: CertificatesService
     verifying: VerifyingService
     school_desk: SchoolDesk
+    entries: EntriesService
+    offers: OffersService
+    campaigns: CampaignsService
 
 
 class UnsetAddress(Exception):
@@ -132,6 +139,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         limits = LimitsService(database)
         own_records = OwnRecordsService(database, programmes)
         eligibility = EligibilityService(database, tokens, programmes, limits, ttl_s=settings.pass_ttl_s)
+        ranks = Ranks(gatekeeper.admitter)
         app.state.tokens, app.state.database, app.state.gatekeeper = tokens, database, gatekeeper
         app.state.generations = generations
         app.state.services = Services(
@@ -160,6 +168,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ),
             verifying=VerifyingService(database, vault, keys, programmes),
             school_desk=SchoolDesk(database, vault, programmes),
+            entries=EntriesService(database, vault, gatekeeper, ranks, keys.receipt_keys),
+            offers=OffersService(database, vault, gatekeeper, eligibility, grace_ms=settings.hold_grace_s * 1000),
+            campaigns=CampaignsService(database, vault, ranks),
         )
         keeping_up = [asyncio.create_task(one.keep_up()) for one in (generations, programmes)]
         yield

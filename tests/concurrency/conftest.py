@@ -1,9 +1,11 @@
 """An engine of its own for each test, over the run's servers."""
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from humiao.booking.cache import Gatekeeper
@@ -50,3 +52,9 @@ async def road(settings: Settings, database: Database) -> AsyncIterator[Road]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def vault(keys: Keys) -> Vault:
     return keys.vault()
+
+
+@pytest.fixture
+def offer_clients() -> int:
+    """How many people wait for the doses of the race for offers; `make offers` takes 500."""
+    return int(os.environ.get("HUMIAO_OFFER_CLIENTS", "100"))

@@ -101,3 +101,11 @@ export function timeLeftSpoken(leftMs: number): string {
   if (minutes === 0) return `${rest} 秒`
   return rest === 0 ? `${minutes} 分钟` : `${minutes} 分 ${rest} 秒`
 }
+
+/** What is left where it may be days: `2 天 3 小时`, `5 小时 20 分`, and below an hour as for the ear. */
+export function timeLeftLong(leftMs: number): string {
+  const minutes = Math.max(0, Math.ceil(leftMs / 60_000))
+  if (minutes < 60) return timeLeftSpoken(leftMs)
+  const hours = Math.floor(minutes / 60)
+  return hours < 24 ? `${hours} 小时 ${minutes % 60} 分` : `${Math.floor(hours / 24)} 天 ${hours % 24} 小时`
+}

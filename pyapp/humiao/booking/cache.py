@@ -37,6 +37,11 @@ class Gatekeeper:
         self._background: set[asyncio.Task[None]] = set()
         self._admitter = _core.Admitter(url, asyncio.get_running_loop(), self._on_batch, permit_ttl_ms=permit_ttl_ms)
 
+    @property
+    def admitter(self) -> _core.Admitter:
+        """The process's client of the cache, for what else is kept there."""
+        return self._admitter
+
     def _on_batch(self, results: list[tuple[int, str, int | None]]) -> None:
         self._meters.batch_size.observe(len(results))
         for outcome, count in Tally(outcome for _, outcome, _ in results).items():

@@ -258,7 +258,7 @@ class Ledger:
             places = {(w.window_id, w.channel, w.stock_id)}
             if row["old_window_id"] is not None:
                 places.add((row["old_window_id"], row["old_channel"], row["old_stock_id"]))
-            return [_decision(row, row["retry_at"])], await _counters(connection, places)
+            return [_decision(row, row["retry_at"])], await read_counters(connection, places)
 
         return await self._decide("reschedule", [wish], write)
 
@@ -267,7 +267,7 @@ class Ledger:
         async with self._timed("expire"), self._database.transaction() as connection:
             rows = await connection.fetch(statement("booking/expire_due"), self._grace_ms, at_most)
             places = {(row["window_id"], row["channel"], row["stock_id"]) for row in rows}
-            return len(rows), await _counters(connection, places)
+            return len(rows), await read_counters(connection, places)
 
     async def find_answers(self, keys: list[tuple[str, str]]) -> list[tuple[str, bytes, str] | None]:
         """For each (actor, key): the operation, body hash and first answer (JSON) stored with its change, or None."""
@@ -308,10 +308,11 @@ async def _batch_of(connection: Any, rows: list[Any]) -> tuple[list[Decision], l
         for row in rows
         if row["window_id"] is not None and row["answer"] is not None
     }
-    return [_decision(row) for row in rows], await _counters(connection, places)
+    return [_decision(row) for row in rows], await read_counters(connection, places)
 
 
-async def _counters(connection: Any, places: set[tuple[int, str, int]]) -> list[Counter]:
+async def read_counters(connection: Any, places: set[tuple[int, str, int]]) -> list[Counter]:
+    """The counters of places (window, channel, stock) as the caller's transaction sees them, for the cache to copy."""
     if not places:
         return []
     ordered = sorted(places)

@@ -148,7 +148,8 @@ class Reservation(Answer):
     stock_id: int
     window: WindowOfReservation
     held_until: CityTime | None
-    hold_token: UUID | None = Field(None, description="only while held, only to its owner")
+    hold_token: UUID | None = Field(None, description="only while held, only to its owner; none of an offer's hold")
+    offer_id: UUID | None = Field(None, description="the offer that this hold is; it is answered as an offer")
     confirmed_at: CityTime | None
     can_cancel: bool
     can_reschedule: bool

@@ -161,6 +161,7 @@ class BookingService:
         name = self._vault.open(bytes(row["name_sealed"]), row=row["person_id"], field="name")
         late = judge_cancelling(limits, frozenset(row["series"]), row["starts_at"], row["now"])
         before = row["now"] < row["starts_at"] and late is None
+        offered = row["channel"] == "campaign" and row["is_offer"]
         return {
             "reservation_id": row["claim_id"],
             "state": row["state"],
@@ -186,7 +187,9 @@ class BookingService:
                 "ends_at": row["ends_at"],
             },
             "held_until": row["held_until"] if row["state"] == "held" else None,
-            "hold_token": row["hold_token"] if row["state"] == "held" else None,
+            # An offer is answered as an offer, where the rules are asked once more: its hold's token stays here.
+            "hold_token": row["hold_token"] if row["state"] == "held" and not offered else None,
+            "offer_id": row["claim_id"] if row["state"] == "held" and offered else None,
             "confirmed_at": row["confirmed_at"],
             "can_cancel": row["state"] == "confirmed" and before,
             "can_reschedule": row["state"] == "confirmed" and before,

@@ -1,4 +1,4 @@
-"""Loads the demo city: clinics, and the clinic sessions of the coming days.
+"""Loads the demo city: clinics, the clinic sessions of the coming days, and a campaign for scarce vaccine.
 
 Idempotent: a second run, on the same day or a later one, adds the days that are missing and leaves every
 session that is there as it is, with its bookings and edits. Each day is one transaction: a stop in the middle
@@ -80,6 +80,7 @@ async def load_demo(
             added = await _publish(connection, plans)
             sessions, windows, stocks = sessions + added[0], windows + added[1], stocks + added[2]
         tell(offset + 2, steps, day.isoformat())
+    await connection.fetchval(statement("demo/add_campaign"))
     return DemoLoaded(clinics=len(clinics), sessions=sessions, windows=windows, stocks=stocks)
 
 

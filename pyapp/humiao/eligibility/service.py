@@ -108,6 +108,14 @@ class EligibilityService:
         judged = self._judged(facts, place.vaccine_code, place.day)
         return _refused(judged) if isinstance(judged, MayNot) else None
 
+    async def check_day(self, account_id: UUID, person_id: UUID, vaccine: str, day: date) -> Refusal | None:
+        """Whether one of an account's people may have a vaccine on a day, by the rules; None is good."""
+        facts = await self._facts(account_id, person_id, vaccine)
+        if isinstance(facts, Refusal):
+            return facts
+        judged = self._judged(facts, vaccine, day)
+        return _refused(judged) if isinstance(judged, MayNot) else None
+
     async def check(
         self, token: str | None, me: Resident, *, person_id: UUID, window_id: int, stock_id: int
     ) -> Refusal | None:

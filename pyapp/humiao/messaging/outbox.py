@@ -32,6 +32,9 @@ RESERVATION_TEXTS = {
     "reservation.cancelled": templates.reservation_cancelled,
 }
 
+OFFER_TEXTS = {"offer.made": templates.offer_made, "offer.expired": templates.offer_expired}
+OFFER_STATES = {"offer.made": "open", "offer.expired": "expired"}
+
 
 @dataclass(frozen=True, slots=True)
 class Sms:
@@ -114,6 +117,8 @@ class OutboxSender:
                 return await self._login_code(row)
             if row["topic"] in RESERVATION_TEXTS:
                 return await self._reservation(row["topic"], row["subject"])
+            if row["topic"] in OFFER_TEXTS:
+                return await self._offer(row["topic"], row["subject"])
         except (Unsealable, KeyError, ValueError) as error:
             return NotSent(f"unreadable: {type(error).__name__}")
         return NotSent("unknown topic")
@@ -145,6 +150,28 @@ class OutboxSender:
                 clinic_address=facts["clinic_address"],
                 starts_at=facts["starts_at"],
                 ends_at=facts["ends_at"],
+            )
+        )
+        return Sms(self._vault.open(facts["phone_sealed"], row=facts["account_id"], field="phone"), text)
+
+    async def _offer(self, topic: str, subject: str) -> Sms | NotSent:
+        offer_id = UUID(subject.removeprefix("offer:"))
+        async with self._database.read() as connection:
+            facts = await connection.fetchrow(statement("messaging/offer_facts"), offer_id)
+        if facts is None:
+            return NotSent("unknown offer")
+        if facts["state"] != OFFER_STATES[topic]:
+            return NotSent("superseded")
+        if facts["account_id"] is None:
+            return NotSent("nobody to tell")
+        text = OFFER_TEXTS[topic](
+            templates.OfferFacts(
+                name_masked=mask_name(self._vault.open(facts["name_sealed"], row=facts["person_id"], field="name")),
+                vaccine_name=facts["vaccine_name"],
+                clinic_name=facts["clinic_name"],
+                starts_at=facts["starts_at"],
+                ends_at=facts["ends_at"],
+                answer_by=facts["answer_by"],
             )
         )
         return Sms(self._vault.open(facts["phone_sealed"], row=facts["account_id"], field="phone"), text)

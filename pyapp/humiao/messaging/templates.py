@@ -27,6 +27,18 @@ def window_text(starts_at: datetime, ends_at: datetime) -> str:
     return f"{start.month}月{start.day}日（周{WEEKDAYS[start.weekday()]}）{start:%H:%M}-{end:%H:%M}"
 
 
+@dataclass(frozen=True, slots=True)
+class OfferFacts:
+    """What a message about an offer may say."""
+
+    name_masked: str
+    vaccine_name: str
+    clinic_name: str
+    starts_at: datetime
+    ends_at: datetime
+    answer_by: datetime
+
+
 def login_code(code: str, left_s: int) -> str:
     """The code, how long it is good for, and a warning."""
     minutes = max(1, round(left_s / 60))
@@ -56,4 +68,22 @@ def reservation_cancelled(facts: ReservationFacts) -> str:
     return (
         f"{SIGNATURE}预约已取消：{facts.name_masked}，{facts.vaccine_name}，"
         f"{window_text(facts.starts_at, facts.ends_at)}，{facts.clinic_name}。如需接种，可重新预约。"
+    )
+
+
+def offer_made(facts: OfferFacts) -> str:
+    """Whose turn it is, where, and until when to answer."""
+    by = facts.answer_by.astimezone(CITY_ZONE)
+    return (
+        f"{SIGNATURE}轮到了：{facts.name_masked}，{facts.vaccine_name}，{facts.clinic_name}，"
+        f"暂留{window_text(facts.starts_at, facts.ends_at)}。请在{by.month}月{by.day}日{by:%H:%M}前登录沪苗答复，"
+        "可另选时段；逾期名额给下一位。"
+    )
+
+
+def offer_expired(facts: OfferFacts) -> str:
+    """That the time to answer is over, and what can be done."""
+    return (
+        f"{SIGNATURE}答复时间已过：{facts.name_masked}，{facts.vaccine_name}，{facts.clinic_name}。"
+        "名额已给下一位，登记仍开放的可重新登记。"
     )

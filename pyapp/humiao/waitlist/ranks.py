@@ -4,6 +4,7 @@ A copy is made from PostgreSQL by generation, page by page, while the former one
 copy after their commit; they and the pages may overtake each other.
 """
 
+import contextlib
 from array import array
 from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
@@ -123,6 +124,28 @@ class Ranks:
         return [
             None if one is None else Rank(Standing(*one[2]), one[0], one[1], waiting, one[3], one[4]) for one in ranked
         ]
+
+    async def waiting(self, list_id: int) -> int | None:
+        """How many wait, as the copy has it; None where the list must be copied first. Raises CacheUnavailable."""
+        answer = await self._admitter.rank_waitlist(list_id, [])
+        return None if answer is None else answer[0]
+
+    async def tell_joined(self, list_id: int, turn: Turn, entry: tuple[int, int, int]) -> None:
+        """Tell of one (entry, tier, number) that joined, where there is a copy and the cache is at hand."""
+        with contextlib.suppress(_core.CacheUnavailable):
+            await self.joined(list_id, Page.of(turn, [entry]))
+
+    async def tell_left(self, list_id: int, entries: list[int]) -> None:
+        """Tell who left, where there is a copy and the cache is at hand."""
+        with contextlib.suppress(_core.CacheUnavailable):
+            await self.left(list_id, entries)
+
+    async def ask(self, list_id: int, entry: int) -> Rank | None:
+        """How one entry stands; None where the copy does not know it or the cache is away: ask the ledger."""
+        with contextlib.suppress(_core.CacheUnavailable):
+            found = await self.rank(list_id, [entry])
+            return found[0] if found else None
+        return None
 
     async def forget(self, list_id: int) -> None:
         """Drop a list that is over. Raises CacheUnavailable."""

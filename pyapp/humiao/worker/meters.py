@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from humiao.kit.meters import SECONDS
 
-LOOPS = ("expire", "outbox", "reconcile", "housekeeping", "backlog")
+LOOPS = ("expire", "offers", "outbox", "ranks", "reconcile", "housekeeping", "backlog")
 
 
 class WorkerMeters:
@@ -22,6 +22,7 @@ class WorkerMeters:
             "humiao_worker_run_seconds", "One round of a loop", ["loop"], buckets=SECONDS, registry=registry
         )
         self.expired = Counter("humiao_worker_holds_expired", "Holds expired", registry=registry)
+        self.offers = Counter("humiao_worker_offers", "Offers made to those who wait", registry=registry)
         self.walks = Counter("humiao_worker_walks", "Walks of the reconciler over all sessions", registry=registry)
         self.compared = Counter("humiao_worker_sessions_compared", "Sessions compared", registry=registry)
         self.mended = Counter(

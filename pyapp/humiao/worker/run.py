@@ -26,8 +26,11 @@ from humiao.main import addresses
 from humiao.messaging.gateway import FileGateway
 from humiao.messaging.outbox import OutboxSender
 from humiao.settings import Settings
+from humiao.waitlist.copies import RankKeeper
+from humiao.waitlist.offers import OfferMaker
+from humiao.waitlist.ranks import Ranks
 from humiao.worker.meters import WorkerMeters
-from humiao.worker.tasks import Backlog, Housekeeper, Reconciler, expire_holds
+from humiao.worker.tasks import Backlog, Housekeeper, Reconciler, expire_holds, make_offers
 
 log = structlog.get_logger(__name__)
 LEADER_LOCK = 4_821_008
@@ -121,8 +124,12 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
         )
         reconciler, housekeeper = Reconciler(database, gatekeeper, meters), Housekeeper(database)
         backlog = Backlog(database, meters)
+        ranks = Ranks(gatekeeper.admitter)
+        offers, keeper = OfferMaker(database, gatekeeper, ranks), RankKeeper(database, ranks)
         loops = [
             _every(1.0, "expire", partial(expire_holds, ledger, gatekeeper, meters), meters),
+            _every(1.0, "offers", partial(make_offers, offers, meters), meters),
+            _every(20.0, "ranks", keeper.step, meters),
             _every(0.3, "outbox", partial(sender.send_due, 50), meters),
             _every(10.0, "reconcile", reconciler.step, meters),
             _every(5.0, "backlog", backlog.step, meters),

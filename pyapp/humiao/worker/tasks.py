@@ -9,6 +9,7 @@ from humiao.booking.cache import Gatekeeper
 from humiao.booking.ledger import Ledger
 from humiao.kit.database import Database
 from humiao.kit.sql import statement
+from humiao.waitlist.offers import OfferMaker
 from humiao.worker.meters import WorkerMeters
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,14 @@ async def expire_holds(ledger: Ledger, gatekeeper: Gatekeeper, meters: WorkerMet
     if counters:
         await gatekeeper.settle(counters)
     return ended if ended == EXPIRE_AT_ONCE else 0
+
+
+async def make_offers(maker: OfferMaker, meters: WorkerMeters | None = None) -> int:
+    """One round of offers for every release; returns how many were made, since there may be more to make."""
+    made = await maker.step()
+    if meters:
+        meters.offers.inc(made)
+    return made
 
 
 def _fields(state: _core.SessionState) -> Iterator[tuple[str, int, int]]:

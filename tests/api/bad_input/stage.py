@@ -15,6 +15,7 @@ from humiao.kit.database import Database
 from humiao.kit.keys import Keys
 from tests.api.callers import resident_token, staff_token
 from tests.factories import World, age_hold, hold_wish, make_residents, make_session
+from tests.waitlists import enter, make_campaign
 
 DEVICE = "device-of-the-bad-input-table"
 
@@ -61,6 +62,10 @@ class Stage:
     reserved: Claim
     begun_reservation: Claim
     overdue: Claim  # past its deadline and grace, and no worker has come by yet
+    campaign: int
+    campaign_draft: int
+    campaign_ahead: int
+    my_entry: int
     keys: Keys  # to sign what nobody would sign
     used_key: str = "key-that-was-used"
     phone: str = "13800000001"  # a code is on its way to it
@@ -130,6 +135,13 @@ async def build(connection: Any, database: Database, engine: BookingEngine, keys
         await connection.execute(
             f"UPDATE windows SET {what} = now() - interval '1 minute' WHERE session_id = $1", worlds[name].session_id
         )
+    campaign = await make_campaign(connection)
+    campaigns = {
+        "campaign": campaign,
+        "campaign_draft": await make_campaign(connection, state="draft"),
+        "campaign_ahead": await make_campaign(connection, opens_in=timedelta(minutes=30)),
+        "my_entry": await enter(connection, campaign, me),
+    }
     await engine.load([world.session_id for world in worlds.values()])
     await add_login_code(connection, vault, Stage.phone)
     locked_token = await resident_token(connection, keys, locked)
@@ -144,7 +156,7 @@ async def build(connection: Any, database: Database, engine: BookingEngine, keys
         other_token=await resident_token(connection, keys, other),
         clinic_token=await staff_token(connection, keys, "clinic_staff", worlds["open"].clinic_id),
         city_token=await staff_token(connection, keys, "city_admin"),
-        **worlds, **claims, keys=keys,
+        **worlds, **claims, **campaigns, keys=keys,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from tests.api.bad_input import (
     programme_rows,
     record_rows,
     staff_rows,
+    waitlist_rows,
     wire_rows,
 )
 from tests.api.bad_input.rows import FRESH, Request, Row
@@ -33,6 +34,7 @@ TABLES = {
     "programme": programme_rows.ROWS,
     "records": record_rows.ROWS,
     "staff": staff_rows.ROWS,
+    "waitlist": waitlist_rows.ROWS,
     "wire": wire_rows.ROWS,
 }
 CASES = [pytest.param(row, id=f"{table}: {row.name}") for table, rows in TABLES.items() for row in rows]

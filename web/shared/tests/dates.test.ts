@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { addDays, cityDay, clockTime, daysBetween, longDay, longSpan, momentFrom, nearDay, timeLeft, timeLeftSpoken } from '../dates'
+import { addDays, cityDay, clockTime, daysBetween, longDay, longSpan, momentFrom, nearDay, timeLeft, timeLeftLong, timeLeftSpoken } from '../dates'
 
 describe('the city clock', () => {
   it.each([
@@ -52,5 +52,15 @@ describe('time left', () => {
   ])('%i ms is %s', (ms, shown, spoken) => {
     expect(timeLeft(ms)).toBe(shown)
     expect(timeLeftSpoken(ms)).toBe(spoken)
+  })
+
+  it.each([
+    [86_400_000, '1 天 0 小时'],
+    [86_340_000, '23 小时 59 分'],
+    [3_600_000, '1 小时 0 分'],
+    [3_540_000, '59 分钟'],
+    [0, '0 秒'],
+  ])('%i ms may be as long as %s', (ms, told) => {
+    expect(timeLeftLong(ms)).toBe(told)
   })
 })
