@@ -10,6 +10,7 @@ from humiao.booking.router import router as booking
 from humiao.clinics.router import router as clinics
 from humiao.eligibility.router import router as eligibility
 from humiao.residents.router import router as residents
+from humiao.rooms.router import router as rooms
 from humiao.scheduling.router import router as scheduling
 from humiao.vaccines.router import router as vaccines
 
@@ -22,6 +23,7 @@ ROUTERS: list[APIRouter] = [
     eligibility,
     booking,
     availability,
+    rooms,
     scheduling,
     backoffice,
 ]
@@ -35,6 +37,7 @@ DOMAINS = [
     {"name": "clinics", "description": "接种门诊与可约时段 / clinics and their windows"},
     {"name": "eligibility", "description": "资格凭证：谁可以预约哪种疫苗 / who may book what"},
     {"name": "booking", "description": "占号、预约、改期、取消 / holds and reservations"},
+    {"name": "rooms", "description": "排队大厅：高峰时按次序进入 / waiting rooms"},
     {"name": "scheduling", "description": "场次发布与号源调整 / clinic sessions and quotas"},
     {"name": "backoffice", "description": "市级后台 / the city's back office"},
 ]

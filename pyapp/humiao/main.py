@@ -36,6 +36,7 @@ from humiao.kit.problem_schema import describe, operation_id
 from humiao.kit.web import Edge, install_handlers
 from humiao.limits.service import LimitsService
 from humiao.residents.service import ResidentsService
+from humiao.rooms.service import RoomsService
 from humiao.scheduling.service import SchedulingService
 from humiao.settings import Settings
 from humiao.vaccines.service import VaccinesService
@@ -54,6 +55,7 @@ class Services:
     clinics: ClinicsService
     eligibility: EligibilityService
     booking: BookingService
+    rooms: RoomsService
     scheduling: SchedulingService
     limits: LimitsService
 
@@ -118,6 +120,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         programmes = Programmes(database)
         await programmes.read()
         limits = LimitsService(database)
+        rooms = RoomsService(database, tokens, vault)
         eligibility = EligibilityService(database, tokens, programmes, limits, ttl_s=settings.pass_ttl_s)
         app.state.tokens, app.state.database, app.state.gatekeeper = tokens, database, gatekeeper
         app.state.generations = generations
@@ -136,7 +139,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             vaccines=VaccinesService(database),
             clinics=ClinicsService(database),
             eligibility=eligibility,
-            booking=BookingService(engine, database, vault, eligibility, limits),
+            booking=BookingService(engine, database, vault, eligibility, limits, rooms),
+            rooms=rooms,
             scheduling=SchedulingService(database, engine),
             limits=limits,
         )

@@ -18,6 +18,7 @@ DOMAINS = {
     "lottery",
     "messaging",
     "residents",
+    "rooms",
     "scheduling",
     "schoolcheck",
     "vaccines",

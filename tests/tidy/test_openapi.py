@@ -18,6 +18,7 @@ CHANGING = {"post", "put", "patch", "delete"}
 UNKEYED = (
     "/api/v1/auth/",  # logging in: limits, codes of one use and rotation make a repeat harmless
     "/api/v1/resident/passes",  # a pass is signed and changes nothing
+    "/api/v1/resident/rooms/",  # a person has one place, told again to who asks again; a ticket ends once
 )
 
 

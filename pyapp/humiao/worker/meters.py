@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from humiao.kit.meters import SECONDS
 
-LOOPS = ("expire", "outbox", "reconcile", "housekeeping", "backlog")
+LOOPS = ("expire", "outbox", "rooms", "reconcile", "housekeeping", "backlog")
 
 
 class WorkerMeters:

@@ -25,6 +25,7 @@ from humiao.kit.meters import Exporter, PoolMeters, new_registry
 from humiao.main import addresses
 from humiao.messaging.gateway import FileGateway
 from humiao.messaging.outbox import OutboxSender
+from humiao.rooms.keeper import RoomKeeper
 from humiao.settings import Settings
 from humiao.worker.meters import WorkerMeters
 from humiao.worker.tasks import Backlog, Housekeeper, Reconciler, expire_holds
@@ -125,6 +126,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             _every(1.0, "expire", partial(expire_holds, ledger, gatekeeper, meters), meters),
             _every(0.3, "outbox", partial(sender.send_due, 50), meters),
             _every(10.0, "reconcile", reconciler.step, meters),
+            _every(0.5, "rooms", RoomKeeper(database, vault).step, meters),
             _every(5.0, "backlog", backlog.step, meters),
             _every(3600.0, "housekeeping", housekeeper.step, meters),
         ]

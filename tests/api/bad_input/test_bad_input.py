@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from humiao.errors import PROBLEMS, SMALL_BYTES_MAX
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
-from tests.api.bad_input import booking_rows, pass_rows, people_rows, staff_rows, wire_rows
+from tests.api.bad_input import booking_rows, pass_rows, people_rows, room_rows, staff_rows, wire_rows
 from tests.api.bad_input.rows import FRESH, Request, Row
 from tests.api.bad_input.stage import Stage, build
 from tests.api.bad_input.unchanged import digest
@@ -22,6 +22,7 @@ TABLES = {
     "people": people_rows.ROWS,
     "booking": booking_rows.ROWS,
     "pass": pass_rows.ROWS,
+    "rooms": room_rows.ROWS,
     "staff": staff_rows.ROWS,
     "wire": wire_rows.ROWS,
 }
