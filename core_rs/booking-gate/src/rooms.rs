@@ -299,7 +299,7 @@ impl Rooms {
         let all = self.read();
         let room = all.rooms.get(&room_id)?;
         // Of a room that nobody has to wait in any more the application tells what to do.
-        let in_use = room.head.is_open && (room.head.is_on || now < room.head.opens_at);
+        let in_use = room.head.is_open && (room.head.is_on || !room.head.is_drawn);
         in_use.then(|| Told {
             known: room.told(ticket, now),
             version: room.last_tick,
@@ -329,13 +329,6 @@ impl Rooms {
         reports
             .filter(|(_, seen, asked)| *asked > 0 || seen.count() > 0)
             .collect()
-    }
-
-    /// Forgets admissions that are over.
-    pub fn sweep(&self, now: Instant) {
-        for room in self.write().rooms.values_mut() {
-            room.admitted.retain(|_, until| now < *until);
-        }
     }
 
     /// Tickets that are known.

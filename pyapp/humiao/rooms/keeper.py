@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from humiao import _core
+from humiao.kit.audit import write_audit
 from humiao.kit.crypto import Vault
 from humiao.kit.database import Database
 from humiao.kit.sql import statement
@@ -150,7 +151,9 @@ class RoomKeeper:
             quiet_s=(tick.now - busy_at).total_seconds(),
         )  # fmt: skip
         if turns_on != is_on:
-            log.info("room switched", room=room_id, on=turns_on, load=round(load, 1))
+            detail = {"on": turns_on, "load": round(load, 1), "waiting": count["waiting"]}
+            await write_audit(connection, "worker", "worker", "room.switched", f"room:{room_id}", detail=detail)
+            log.info("room switched", room=room_id, **detail)
         number = room["tick"]
         if tick.admitted or tick.gone:
             number += 1
