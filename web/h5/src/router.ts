@@ -34,6 +34,7 @@ export const router = createRouter({
     { path: '/reservations/:reservationId', name: 'reservation', props: true, meta: { login: true }, component: () => import('./pages/reservations/ReservationPage.vue') },
     { path: '/reservations/:reservationId/booked', name: 'booked', props: true, meta: { login: true }, component: () => import('./pages/booking/BookedPage.vue') },
     { path: '/reservations/:reservationId/reschedule', name: 'reschedule', props: true, meta: { login: true }, component: () => import('./pages/reservations/ReschedulePage.vue') },
+    { path: '/rooms/:roomId(\\d+)', name: 'room', props: true, meta: { login: true }, component: () => import('./pages/rooms/RoomPage.vue') },
     { path: '/draw/verify', name: 'verify-draw', component: () => import('./pages/draw/VerifyDrawPage.vue') },
     { path: '/:rest(.*)*', name: 'nowhere', component: () => import('./pages/NowherePage.vue') },
   ],

@@ -25,4 +25,5 @@ export type SessionStock = ClinicSession['stocks'][number]
 export type Person = Item<'/api/v1/resident/people'>
 export type NewPerson = Body<paths['/api/v1/resident/people']['post']>
 export type Reservation = Item<'/api/v1/resident/reservations'>
+export type RoomPlace = Get<'/api/v1/resident/rooms/{room_id}/place'>
 export type HoldDetail = Get<'/api/v1/resident/holds/{hold_id}'>
