@@ -200,6 +200,8 @@ def _implausible(body: RoomInput) -> Refusal | None:
 
 async def _change(connection: Any, me: Staff, room_id: int, body: RoomChange) -> dict[str, Any] | Refusal:
     rate = None if body.rate_per_minute is None else _milli(body.rate_per_minute)
+    # Not in the middle of a tick, which would write what it had read before.
+    await connection.execute(statement("rooms/lock"), room_id)
     try:
         async with connection.transaction():
             changed = await connection.fetchval(

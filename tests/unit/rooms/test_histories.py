@@ -20,7 +20,7 @@ from tests.passes import lasting_tokens
 from tests.rooms import open_room
 from tests.unit.rooms.histories import PEOPLE, History, faults_of, record_of, two_gates
 
-HISTORIES = int(os.environ.get("HUMIAO_ROOM_HISTORIES", "5"))
+HISTORIES = int(os.environ.get("HUMIAO_ROOM_HISTORIES", "4"))
 SEED = int(os.environ.get("HUMIAO_ROOM_SEED", "1"))
 
 
