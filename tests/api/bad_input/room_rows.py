@@ -34,6 +34,15 @@ def bad_change(name: str, field: str, **changes: Any) -> Row:
     return Row(f"room change {name}", changing(**changes), 422, "invalid_input", field=field)
 
 
+PLACES = [
+    Row("place without a ticket", lambda _: get(f"/resident/rooms/{NO_ROOM}/place"), 403, "room_ticket_invalid"),
+    Row("place with a ticket that is none", lambda _: get(f"/resident/rooms/{NO_ROOM}/place", headers={
+        "Room-Ticket": NOWHERE}), 403, "room_ticket_invalid"),
+    Row("place as nobody", lambda _: get(f"/resident/rooms/{NO_ROOM}/place", who="nobody"), 401, "not_logged_in"),
+    Row("place as staff", lambda _: get(f"/resident/rooms/{NO_ROOM}/place", who="city"), 401, "not_logged_in"),
+    Row("place in room 07", lambda _: get("/resident/rooms/07/place"), 404, "not_found"),
+    Row("place put", lambda _: Request("PUT", f"/resident/rooms/{NO_ROOM}/place", b"{}"), 405, "method_not_allowed"),
+]  # fmt: skip
 ROWS = [
     bad("of another scope", "scope", scope="city"),
     bad("without a title", "title", title=""),
@@ -67,9 +76,7 @@ ROWS = [
         {"person_id": "me"}), 422, "invalid_input", field="person_id"),
     Row("join as nobody", lambda s: json("POST", f"/resident/rooms/{NO_ROOM}/entries", {"person_id": str(s.me)},
         who="nobody"), 401, "not_logged_in"),
-    Row("place without a ticket", lambda _: get(f"/resident/rooms/{NO_ROOM}/place"), 403, "room_ticket_invalid"),
-    Row("place with a ticket that is none", lambda _: get(f"/resident/rooms/{NO_ROOM}/place", headers={
-        "Room-Ticket": NOWHERE}), 403, "room_ticket_invalid"),
+    *PLACES,
     Row("leave without a ticket", lambda _: json("POST", f"/resident/rooms/{NO_ROOM}/leave", {}), 403,
         "room_ticket_invalid"),
 ]  # fmt: skip
