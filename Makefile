@@ -12,7 +12,8 @@ WEB_PACKAGES := web/package.json web/package-lock.json web/h5/package.json web/s
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run build venv core web-packages web lint format openapi browser test test-fast fuzz bench loaders loadtest soak offers lock clean
+.PHONY: help run build venv core web-packages web lint format openapi browser test test-fast fuzz bench loaders loadtest soak offers \
+	room-histories lock clean
 
 help: ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -91,6 +92,9 @@ soak: build ## kill gate, API, Valkey and PostgreSQL at random under load for SO
 
 offers: build ## let 500 people accept, decline and let pass the offers of killed workers, then audit (HUMIAO_OFFER_CLIENTS)
 	HUMIAO_OFFER_CLIENTS=$${HUMIAO_OFFER_CLIENTS:-500} $(BIN)/pytest -q tests/concurrency/test_offers.py
+
+room-histories: core ## two hundred histories of a waiting room, with kills and failovers (HUMIAO_ROOM_HISTORIES, _SEED)
+	HUMIAO_ROOM_HISTORIES=$${HUMIAO_ROOM_HISTORIES:-200} $(BIN)/pytest -q --color=no tests/unit/rooms/test_histories.py
 
 openapi: core web-packages ## write the API's description, problem steps and the types of the pages anew
 	$(BIN)/humiao openapi > web/shared/api/openapi.json

@@ -11,6 +11,7 @@ from bench.rush.contenders import P1, P2, P3, Contender, Gate, Nginx
 from bench.rush.measure import seated
 from bench.rush.pace import built, crowd
 from bench.rush.processes import resident_kb
+from bench.rush.room import fill, polled
 from bench.rush.stage import Round, Stage
 
 CONTENDERS: dict[str, type[Contender]] = {kind.name: kind for kind in (Gate, Nginx, P1, P2, P3)}
@@ -68,6 +69,21 @@ async def paced_rounds(stage: Stage, gate: Gate, asked: argparse.Namespace) -> N
             print(f"  {(full_kb - empty_kb) / asked.idle:.1f} kB for a connection")
 
 
+async def room_rounds(stage: Stage, gate: Gate, asked: argparse.Namespace) -> None:
+    """Rounds of polls of a waiting room. Compare with nginx: the same machine, the same minute."""
+    empty_kb = resident_kb(gate.pid)
+    path = await fill(stage, gate)
+    print(
+        f"{len(stage.people.ids)} wait; {(resident_kb(gate.pid) - empty_kb) / 1024:.0f} MB more in the gate", flush=True
+    )
+    for number in range(asked.rounds):
+        done = await polled(gate, path, seconds=asked.seconds)
+        print(
+            f"round {number}: {done.per_s:,.0f} polls/s, p99 {done.shot.p99_ms:.2f} ms, {done.body_bytes} bytes",
+            flush=True,
+        )
+
+
 async def main(asked: argparse.Namespace) -> None:
     name, _, asked.what = asked.case.partition("-")
     needed = int(asked.seconds * (asked.rate if asked.what == "paced" else RATE_MAX))
@@ -75,7 +91,10 @@ async def main(asked: argparse.Namespace) -> None:
         contender = CONTENDERS[name](stage.town, stage.folder)
         await contender.start()
         try:
-            if asked.what == "paced":
+            if asked.what == "room":
+                assert isinstance(contender, Gate)
+                await room_rounds(stage, contender, asked)
+            elif asked.what == "paced":
                 assert isinstance(contender, Gate)
                 await paced_rounds(stage, contender, asked)
             else:
@@ -87,7 +106,7 @@ async def main(asked: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     cases = [f"{name}-{what}" for name in ("gate", "p1", "p2", "p3") for what in ("holds", "soldout")]
-    parser.add_argument("case", choices=[*cases, "gate-paced", "nginx"])
+    parser.add_argument("case", choices=[*cases, "gate-paced", "gate-room", "nginx"])
     parser.add_argument("--windows", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=4, help="of one round")
     parser.add_argument("--rounds", type=int, default=3, help="the first warms plans and caches")

@@ -17,6 +17,7 @@ __all__ = [
     "CounterFieldError",
     "EntrantsError",
     "Gate",
+    "GateRooms",
     "HoldBatch",
     "SessionState",
     "__version__",
@@ -26,6 +27,10 @@ __all__ = [
     "draw_result_digest",
     "draw_seed",
     "draw_tickets_digest",
+    "room_earn",
+    "room_outlook",
+    "room_slowed",
+    "room_spend",
     "waitlist_order",
     "why_before",
 ]
@@ -322,6 +327,32 @@ class HoldBatch:
         """The same refusal for everybody."""
 
 @final
+class GateRooms:
+    """Waiting rooms as one gate knows them: told by humiao.gate.rooms, asked by residents who poll."""
+
+    def __len__(self) -> int:
+        """Tickets that are known of all rooms."""
+
+    def take_heads(
+        self, heads: Sequence[tuple[int, bool, bool, int, bool, int, int, int, bytes, Sequence[int] | None]]
+    ) -> None:
+        """Rooms that are not closed: (room, is_on, is_open, opens_ms, is_drawn, pace_milli, version, places, present,
+        sessions; None: all that no other room covers). Others are forgotten."""
+
+    def known(self, room_id: int) -> tuple[int, int]:
+        """(last place, last tick) that is known of a room."""
+
+    def take_places(self, room_id: int, places: Sequence[int], tickets: bytes, states: Sequence[int]) -> None:
+        """Places in order, tickets of sixteen bytes side by side, states: 0 waits, above is let in until then (ms),
+        below is gone. Raises ValueError where they are not in step."""
+
+    def take_ticks(self, room_id: int, ticks: Sequence[tuple[int, Sequence[int], int | None, Sequence[int]]]) -> None:
+        """Ticks in order: (tick, places let in, until_ms, places gone)."""
+
+    def take_reports(self) -> list[tuple[int, bytes, int]]:
+        """What was seen since the last time: (room, places that polled as bits, holds asked for)."""
+
+@final
 class Gate:
     """The listener of the rush: answers hot routes, passes the rest on, asks `desk` for what only the ledger knows.
 
@@ -351,7 +382,13 @@ class Gate:
     def serve(self) -> None:
         """Begins to serve. Raises OSError where there is no thread to be had."""
 
-    def take_keys(self, keys: Sequence[tuple[str, bytes]], resident_generation: int, pass_generation: int) -> None:
+    @property
+    def rooms(self) -> GateRooms:
+        """Its waiting rooms."""
+
+    def take_keys(
+        self, keys: Sequence[tuple[str, bytes]], resident_generation: int, pass_generation: int, room_generation: int
+    ) -> None:
         """Other signing keys (id, secret); tokens below their audience's generation are refused."""
 
     def align_clock(self, database_ms: int, margin_ms: int) -> None:
@@ -384,3 +421,15 @@ class Gate:
 
     def drain(self) -> None:
         """Stops accepting and waits until requests that have begun are answered; call it from another thread."""
+
+def room_earn(credit: int, elapsed_ms: int, rate_milli: int) -> tuple[int, int]:
+    """(people who may be let in now, what is earned in millionths of a person) after `elapsed_ms` more at a rate."""
+
+def room_spend(credit: int, people: int) -> int:
+    """What is left of it after so many were let in."""
+
+def room_slowed(rate_milli: int, ledger_ms: int, limit_ms: int) -> int:
+    """The rate while a batch takes the ledger so long, of which `limit_ms` are usual."""
+
+def room_outlook(ahead: int, rate_milli: int, spread: int) -> tuple[int | None, int]:
+    """(minutes to wait, None while nobody is let in; seconds until it is worth asking again) with so many ahead."""

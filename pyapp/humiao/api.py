@@ -16,6 +16,7 @@ from humiao.eligibility.router import router as eligibility
 from humiao.immunizations.router import desk as records_desk
 from humiao.immunizations.router import router as own_records
 from humiao.residents.router import router as residents
+from humiao.rooms.router import router as rooms
 from humiao.scheduling.router import router as scheduling
 from humiao.schoolcheck.router import admin as school_statistics
 from humiao.schoolcheck.router import router as school_checks
@@ -40,6 +41,7 @@ ROUTERS: list[APIRouter] = [
     eligibility,
     booking,
     availability,
+    rooms,
     scheduling,
     campaigns,
     waitlist,
@@ -60,6 +62,7 @@ DOMAINS = [
     {"name": "clinics", "description": "接种门诊与可约时段 / clinics and their windows"},
     {"name": "eligibility", "description": "资格凭证：谁可以预约哪种疫苗 / who may book what"},
     {"name": "booking", "description": "占号、预约、改期、取消 / holds and reservations"},
+    {"name": "rooms", "description": "排队大厅：高峰时按次序进入 / waiting rooms"},
     {"name": "scheduling", "description": "场次发布与号源调整 / clinic sessions and quotas"},
     {"name": "waitlist", "description": "紧缺疫苗登记排队与名额 / campaigns, waiting, offers"},
     {"name": "backoffice", "description": "市级后台 / the city's back office"},

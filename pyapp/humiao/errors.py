@@ -70,6 +70,7 @@ LOG_IN = ("log_in", "重新登录")
 OTHER_VACCINE = ("choose_vaccine", "看看其他疫苗")
 RENEW_PASS = ("renew_pass", "重新获取资格凭证")
 RETRY = ("retry", "稍后重试")
+ENTER_ROOM = ("enter_room", "进入排队大厅")
 VERIFY = ("solve_challenge", "重新验证")
 CORRECT = ("correct_input", "修改后重新提交")
 MY_PEOPLE = ("my_people", "查看家庭成员")
@@ -105,6 +106,17 @@ PROBLEMS: dict[str, ProblemKind] = {
     "pass_invalid": _small(401, "资格凭证无效", "请重新获取接种人的资格凭证。", RENEW_PASS),
     "pass_expired": _small(401, "资格凭证已过期", "请重新获取接种人的资格凭证。", RENEW_PASS),
     "pass_not_valid_here": _small(403, "资格凭证不适用", "请选择适用的疫苗、时段或门诊。", OTHER_WINDOW, OTHER_CLINIC),
+    # the waiting room
+    "room_needed": _small(409, "请先排队", "现在预约的人多，请先进入排队大厅。", ENTER_ROOM),
+    "room_not_yet": _small(409, "还没有轮到您", "请在排队大厅等候，到时间再来。", ENTER_ROOM),
+    "room_ticket_used": _small(409, "排队凭证已失效", "凭证已使用、过期或放弃，请重新排队。", ENTER_ROOM),
+    "room_ticket_invalid": _small(403, "排队凭证无效", "请用本人账户重新进入排队大厅。", ENTER_ROOM),
+    "room_off": _small(409, "现在无需排队", "请直接选择时段预约。", OTHER_WINDOW),
+    "room_closed": _small(409, "排队大厅已关闭", "本次排队已结束，请查看其他门诊。", OTHER_CLINIC),
+    "unknown_room": _small(404, "排队大厅不存在", "请返回门诊页面重新选择。", OTHER_CLINIC),
+    "session_has_room": ProblemKind(
+        409, "场次已有排队大厅", "所选场次或全市已有未关闭的排队大厅，请先关闭原来的。", (CORRECT,)
+    ),
     # claims
     "unknown_hold": _small(404, "占号不存在", "请返回重新选择时段。", OTHER_WINDOW, MY_RESERVATIONS),
     "wrong_hold_token": ProblemKind(403, "占号凭证不符", "占号凭证不符，请从“我的预约”重新进入。", (MY_RESERVATIONS,)),

@@ -41,6 +41,7 @@ from humiao.kit.problem_schema import describe, operation_id
 from humiao.kit.web import Edge, install_handlers
 from humiao.limits.service import LimitsService
 from humiao.residents.service import ResidentsService
+from humiao.rooms.service import RoomsService
 from humiao.scheduling.service import SchedulingService
 from humiao.schoolcheck.desk import SchoolDesk
 from humiao.settings import Settings
@@ -64,6 +65,7 @@ class Services:
     clinics: ClinicsService
     eligibility: EligibilityService
     booking: BookingService
+    rooms: RoomsService
     scheduling: SchedulingService
     limits: LimitsService
     drafts: DraftsService
@@ -138,6 +140,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await programmes.read()
         limits = LimitsService(database)
         own_records = OwnRecordsService(database, programmes)
+        rooms = RoomsService(database, tokens, vault)
         eligibility = EligibilityService(database, tokens, programmes, limits, ttl_s=settings.pass_ttl_s)
         ranks = Ranks(gatekeeper.admitter)
         app.state.tokens, app.state.database, app.state.gatekeeper = tokens, database, gatekeeper
@@ -157,7 +160,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             vaccines=VaccinesService(database),
             clinics=ClinicsService(database),
             eligibility=eligibility,
-            booking=BookingService(engine, database, vault, eligibility, limits),
+            booking=BookingService(engine, database, vault, eligibility, limits, rooms),
+            rooms=rooms,
             scheduling=SchedulingService(database, engine),
             limits=limits,
             drafts=DraftsService(database, programmes),

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
-from tests.api.bad_input import booking_rows, pass_rows, wire_rows
+from tests.api.bad_input import booking_rows, pass_rows, room_rows, wire_rows
 from tests.api.bad_input.rows import FRESH, Request, Row
 from tests.api.bad_input.stage import Stage, build
 from tests.contract import hot_rows
@@ -28,6 +28,7 @@ ROWS = [
     *wire_rows.BODIES,
     *wire_rows.TYPES,
     *hot_rows.ROWS,
+    *room_rows.PLACES,
 ]
 CASES = [pytest.param(row, id=row.name) for row in ROWS if row.name not in UNSENDABLE]
 

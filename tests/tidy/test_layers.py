@@ -19,6 +19,7 @@ DOMAINS = {
     "lottery",
     "messaging",
     "residents",
+    "rooms",
     "scheduling",
     "schoolcheck",
     "vaccines",

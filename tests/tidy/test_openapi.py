@@ -19,6 +19,7 @@ UNKEYED = (
     "/api/v1/auth/",  # logging in: limits, codes of one use and rotation make a repeat harmless
     "/api/v1/public/certificates/verify",  # a question that may be too long for an address; changes nothing
     "/api/v1/resident/passes",  # a pass is signed and changes nothing
+    "/api/v1/resident/rooms/",  # a person has one place, told again to who asks again; a ticket ends once
 )
 
 

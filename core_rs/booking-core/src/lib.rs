@@ -6,6 +6,7 @@
 //! * [`quota::Counter`]: never counts more than its limit. [`vial::VialStock`]: opens whole vials in order.
 //!   [`gcra::Limiter`]: never admits more than burst and rate allow; [`throttle`]: one pace over many gates.
 //! * [`waitlist`]: who comes before whom and why. [`lottery`]: a draw that anyone can recompute.
+//! * [`room`]: the waiting room: places, who is let in next, how long it takes.
 //! * [`outcome::Refusal`]: every way to say no, by the codes that the API knows.
 
 pub mod admission;
@@ -15,6 +16,7 @@ pub mod lottery;
 pub mod model;
 pub mod outcome;
 pub mod quota;
+pub mod room;
 pub mod snapshot;
 pub mod throttle;
 pub mod time;

@@ -3,7 +3,7 @@
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::address::FORWARDED_FOR;
-use crate::service::{ELIGIBILITY_PASS, IDEMPOTENCY_KEY};
+use crate::service::{ELIGIBILITY_PASS, IDEMPOTENCY_KEY, ROOM_TICKET};
 
 /// Values as they came over the wire; none for a header that was not told.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Asks<'a> {
     pub key: Option<&'a [u8]>,
     /// `Eligibility-Pass`.
     pub pass: Option<&'a [u8]>,
+    /// `Room-Ticket`.
+    pub ticket: Option<&'a [u8]>,
     /// Lines of `X-Forwarded-For`, in their order.
     pub hops: Vec<&'a [u8]>,
 }
@@ -29,6 +31,7 @@ impl<'a> Asks<'a> {
             content_type: one(headers.get(CONTENT_TYPE)),
             key: one(headers.get(IDEMPOTENCY_KEY)),
             pass: one(headers.get(ELIGIBILITY_PASS)),
+            ticket: one(headers.get(ROOM_TICKET)),
             hops: headers
                 .get_all(FORWARDED_FOR)
                 .iter()

@@ -9,12 +9,11 @@
 //! * A head has to arrive whole within the time that hyper gives it, a body within its own; requests that lie in one
 //!   buffer are answered in order by one write.
 
-use std::cell::RefCell;
 use std::io::Write as _;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -25,16 +24,19 @@ use tokio::time::{Instant, sleep_until};
 use crate::address::FORWARDED_FOR;
 use crate::asks::Asks;
 use crate::body::Body;
+use crate::date;
 use crate::gate::Gate;
 use crate::hold::Outcome;
 use crate::route::{Route, route_of};
-use crate::service::{self, ELIGIBILITY_PASS, IDEMPOTENCY_KEY, Visit};
+use crate::service::{self, ELIGIBILITY_PASS, IDEMPOTENCY_KEY, ROOM_TICKET, Visit};
+use crate::waiting;
 use crate::wish::BODY_BYTES_MAX;
 
 /// How they begin: hot requests, and the question of whoever watches over this process. The first and last are whole lines.
-const BEGINNINGS: [&[u8]; 4] = [
+const BEGINNINGS: [&[u8]; 5] = [
     b"POST /api/v1/resident/holds HTTP/1.1\r\n",
     b"GET /api/v1/resident/holds/",
+    b"GET /api/v1/resident/rooms/",
     b"GET /api/v1/public/sessions/",
     b"GET /healthz HTTP/1.1\r\n",
 ];
@@ -62,6 +64,7 @@ struct Spans {
     content_type: Option<Range<usize>>,
     key: Option<Range<usize>>,
     pass: Option<Range<usize>>,
+    ticket: Option<Range<usize>>,
     hops: Vec<Range<usize>>,
 }
 
@@ -73,6 +76,7 @@ impl Spans {
             content_type: one(&self.content_type),
             key: one(&self.key),
             pass: one(&self.pass),
+            ticket: one(&self.ticket),
             hops: self
                 .hops
                 .iter()
@@ -320,6 +324,7 @@ fn head(unread: &[u8]) -> Option<Hot> {
                     Once::ContentType => &mut heads.content_type,
                     Once::Key => &mut heads.key,
                     Once::Pass => &mut heads.pass,
+                    Once::Ticket => &mut heads.ticket,
                 };
                 if span.replace(place(value)).is_some() {
                     return None;
@@ -336,7 +341,11 @@ fn head(unread: &[u8]) -> Option<Hot> {
     let route = route_of(&method, path);
     let hot = matches!(
         route,
-        Route::Hold | Route::HoldStatus(_) | Route::Availability(_) | Route::Alive
+        Route::Hold
+            | Route::HoldStatus(_)
+            | Route::RoomPlace(_)
+            | Route::Availability(_)
+            | Route::Alive
     );
     (hosts == 1 && hot).then_some(Hot {
         route,
@@ -366,6 +375,7 @@ enum Once {
     ContentType,
     Key,
     Pass,
+    Ticket,
 }
 
 fn known(name: &str) -> Known {
@@ -376,6 +386,7 @@ fn known(name: &str) -> Known {
         6 if is("expect") => Known::NotHere,
         7 if is("upgrade") || is("trailer") => Known::NotHere,
         10 if is("connection") => Known::Connection,
+        11 if is(ROOM_TICKET) => Known::Once(Once::Ticket),
         12 if is("content-type") => Known::Once(Once::ContentType),
         13 if is("authorization") => Known::Once(Once::Authorization),
         14 if is("content-length") => Known::Length,
@@ -406,6 +417,7 @@ async fn answer(visit: &Visit, hot: &Hot, asks: &Asks<'_>, body: &[u8]) -> Optio
         (_, Route::HoldStatus(hold_id), _) => {
             Reply::Whole(service::hold_status(gate, asks, hold_id).await?)
         }
+        (_, Route::RoomPlace(room_id), _) => waiting::place(gate, asks, room_id)?,
         (_, Route::Availability(session_id), _) => {
             Reply::Whole(service::availability(gate, session_id).await?)
         }
@@ -415,8 +427,10 @@ async fn answer(visit: &Visit, hot: &Hot, asks: &Asks<'_>, body: &[u8]) -> Optio
 }
 
 /// What is told.
-enum Reply {
+pub enum Reply {
+    /// Of a hold, or a refusal.
     Outcome(Outcome),
+    /// Anything else.
     Whole(Response<Body>),
 }
 
@@ -425,9 +439,8 @@ fn tell(gate: &Gate, route: Route, reply: Reply, last: bool, out: &mut Vec<u8>) 
     let mut response = match reply {
         // Most of a rush: written from what is rendered already, no headers put together and taken apart.
         Reply::Outcome(Outcome::Refused(code, retry_at)) if !last => {
-            let date = |out: &mut Vec<u8>| DATE.with_borrow_mut(|date| date.write(out));
             let now = gate.clock.now();
-            if let Some(status) = gate.problems.write(out, &code, retry_at, now, date) {
+            if let Some(status) = gate.problems.write(out, &code, retry_at, now, date::write) {
                 gate.metrics.refused(&code);
                 gate.metrics.answered(route.word(), status);
                 return;
@@ -460,29 +473,7 @@ fn lay_out(out: &mut Vec<u8>, response: Response<Body>) {
         out.extend_from_slice(b"\r\n");
     }
     let _ = write!(out, "content-length: {}\r\n", body.len());
-    DATE.with_borrow_mut(|date| date.write(out));
+    date::write(out);
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(&body);
-}
-
-thread_local! {
-    static DATE: RefCell<Date> = const { RefCell::new(Date { second: u64::MAX, text: String::new() }) };
-}
-
-/// The date of answers (RFC 9110, 6.6.1), made once a second.
-struct Date {
-    second: u64,
-    text: String,
-}
-
-impl Date {
-    fn write(&mut self, out: &mut Vec<u8>) {
-        let now = SystemTime::now();
-        let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        if second != self.second {
-            self.second = second;
-            self.text = format!("date: {}", httpdate::fmt_http_date(now));
-        }
-        out.extend_from_slice(self.text.as_bytes());
-    }
 }

@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::problem::Problems;
 use crate::reports;
+use crate::rooms::Rooms;
 use crate::settings::Settings;
 use crate::slots::{Known, Slot, Slots};
 use crate::snapshots;
@@ -63,6 +64,8 @@ pub struct Gate {
     pub at_lookup: Arc<AtomicUsize>,
     /// At the application.
     pub at_upstream: Arc<AtomicUsize>,
+    /// Waiting rooms.
+    pub rooms: Arc<Rooms>,
     keyring: SharedKeyring,
     sessions: Slots<i64, Snapshot>,
     facts: Slots<i64, Option<Facts>>,
@@ -124,6 +127,7 @@ impl Gate {
             on_slow_path: Arc::default(),
             at_lookup: Arc::default(),
             at_upstream: Arc::default(),
+            rooms: Arc::default(),
             keyring,
             leaving: watch::Sender::new(false),
             beside: RwLock::default(),

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::admissions::{Tried, Turn};
 use crate::gate::Gate;
 use crate::token::Pass;
+use crate::waiting::{self, Shown};
 use crate::wish::Wish;
 use crate::work::{Facts, HoldWish, Word, Work};
 
@@ -45,6 +46,8 @@ pub struct Asked {
     pub wish: Wish,
     /// Its leave.
     pub pass: Arc<Pass>,
+    /// The room ticket that it shows, if any.
+    pub shown: Shown,
 }
 
 /// Holds a place, or says why not.
@@ -85,6 +88,10 @@ fn at_hand(gate: &Arc<Gate>, asked: &Asked) -> Option<Outcome> {
     let slot = gate.session(facts.session_id);
     let snapshot = gate.snapshot(facts.session_id, &slot)?;
     let (window, stock) = (WindowId(window_id), StockId(stock_id));
+    if waiting::refuse(gate, asked, facts.session_id).is_some() {
+        // May be repeating a request from a moment ago, of which a snapshot tells nothing.
+        return None;
+    }
     let refusal = snapshot.refusal(gate.clock.read(), window, stock)?;
     let repeated = match (refusal, snapshot.version_of(window)) {
         (Refusal::InFlight, _) => true,
@@ -93,7 +100,11 @@ fn at_hand(gate: &Arc<Gate>, asked: &Asked) -> Option<Outcome> {
         }
         (_, None) => false,
     };
-    (!repeated).then(|| of_refusal(gate, refusal))
+    if repeated {
+        return None;
+    }
+    gate.rooms.note_asked(facts.session_id);
+    Some(of_refusal(gate, refusal))
 }
 
 /// The whole road of a request whose pass is its own ([`at_hand`] has asked): with waiting, wherever something is not known.
@@ -114,6 +125,14 @@ async fn travel(gate: &Arc<Gate>, asked: Asked, deadline: Steady) -> Outcome {
         return refused(code);
     }
     let session_id = facts.session_id;
+    gate.rooms.note_asked(session_id);
+    if let Some(waits) = waiting::refuse(gate, &asked, session_id) {
+        let known = gate.may_be_holder_since(&asked.account, window_id, stock_id, began);
+        if known.await {
+            return first_answer_or(gate, &asked, waits).await;
+        }
+        return waits;
+    }
     let slot = gate.session(session_id);
     if let Some(snapshot) = gate.snapshot(session_id, &slot)
         && let Some(refusal) =
@@ -157,7 +176,7 @@ async fn travel(gate: &Arc<Gate>, asked: Asked, deadline: Steady) -> Outcome {
             // The snapshot of now lets the next be refused from here.
             let (_, repeated) = tokio::join!(gate.snapshot_since(session_id, began), known);
             if repeated {
-                first_answer_or(gate, &asked, refusal).await
+                first_answer_or(gate, &asked, of_refusal(gate, refusal)).await
             } else {
                 of_refusal(gate, refusal)
             }
@@ -257,13 +276,14 @@ async fn unless_repeated(
         },
     };
     if repeated {
-        first_answer_or(gate, asked, refusal).await
+        first_answer_or(gate, asked, of_refusal(gate, refusal)).await
     } else {
         of_refusal(gate, refusal)
     }
 }
 
-async fn first_answer_or(gate: &Arc<Gate>, asked: &Asked, refusal: Refusal) -> Outcome {
+/// The first answer to this key, where it has one; else what was going to be said.
+async fn first_answer_or(gate: &Arc<Gate>, asked: &Asked, otherwise: Outcome) -> Outcome {
     let Some(_turn) = gate.lookup_turn() else {
         return Outcome::Shed("lookups_full");
     };
@@ -275,7 +295,7 @@ async fn first_answer_or(gate: &Arc<Gate>, asked: &Asked, refusal: Refusal) -> O
         reply,
     }]);
     match said.await {
-        Ok(Word::Nothing) => of_refusal(gate, refusal),
+        Ok(Word::Nothing) => otherwise,
         word => of_word(gate, word.ok()),
     }
 }

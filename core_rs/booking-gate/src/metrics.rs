@@ -16,9 +16,10 @@ use prometheus_client::registry::Registry;
 type Labels = Vec<(&'static str, String)>;
 
 /// Routes and outcome words are few: their counters are made beforehand and then only counted up.
-const ROUTES: [&str; 6] = [
+const ROUTES: [&str; 7] = [
     "hold",
     "hold_status",
+    "room_place",
     "availability",
     "alive",
     "hidden",

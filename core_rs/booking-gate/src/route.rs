@@ -18,6 +18,8 @@ pub enum Route {
     Hold,
     /// What became of a hold.
     HoldStatus(Uuid),
+    /// Where somebody stands in a waiting room.
+    RoomPlace(i64),
     /// Windows of a clinic session and what is free.
     Availability(i64),
     /// Is this process alive?
@@ -36,6 +38,7 @@ impl Route {
         match self {
             Self::Hold => "hold",
             Self::HoldStatus(_) => "hold_status",
+            Self::RoomPlace(_) => "room_place",
             Self::Availability(_) => "availability",
             Self::Alive => "alive",
             Self::Hidden => "hidden",
@@ -48,6 +51,7 @@ impl Route {
 /// The route of a method and path (without the query).
 pub fn route_of(method: &Method, path: &str) -> Route {
     const HOLDS: &str = "/api/v1/resident/holds";
+    const ROOMS: &str = "/api/v1/resident/rooms/";
     const SESSIONS: &str = "/api/v1/public/sessions/";
     let Ok(path) = decoded(path) else {
         return Route::Passed;
@@ -66,6 +70,14 @@ pub fn route_of(method: &Method, path: &str) -> Route {
             return Route::HoldStatus(id);
         }
         return Route::Passed;
+    }
+    if let Some(rest) = path.strip_prefix(ROOMS) {
+        let id = rest
+            .strip_suffix("/place")
+            .filter(|id| *method == Method::GET && !id.contains('/'));
+        return id.map_or(Route::Passed, |id| {
+            canonical(id).map_or(Route::Nowhere, Route::RoomPlace)
+        });
     }
     if let Some(rest) = path.strip_prefix(SESSIONS) {
         let id = rest

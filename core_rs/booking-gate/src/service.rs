@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::address::{client_of, counted_as};
 use crate::asks::Asks;
 use crate::body::Body;
+use crate::express::Reply;
 use crate::gate::Gate;
 use crate::hold::{self, Asked, Outcome};
 use crate::problem::status_alone;
@@ -28,6 +29,7 @@ use crate::route::{Route, route_of};
 use crate::serve::Seat;
 use crate::snapshots;
 use crate::token::{Fault, Keyring, Resident};
+use crate::waiting;
 use crate::wish::{BODY_BYTES_MAX, Wish, is_key};
 use crate::work::{Word, Work};
 
@@ -35,6 +37,8 @@ use crate::work::{Word, Work};
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The leave to book a vaccine.
 pub const ELIGIBILITY_PASS: &str = "eligibility-pass";
+/// The place in a waiting room.
+pub const ROOM_TICKET: &str = "room-ticket";
 /// When to come back after being turned away (ms).
 const SHED_MS: u32 = 2000;
 
@@ -112,6 +116,13 @@ pub async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Response<B
                     None => proxy::pass(&visit, client, request, None).await,
                 }
             }
+            Route::RoomPlace(room_id) => {
+                match waiting::place(gate, &Asks::of(request.headers()), room_id) {
+                    Some(Reply::Outcome(outcome)) => response_to(gate, outcome),
+                    Some(Reply::Whole(response)) => response,
+                    None => proxy::pass(&visit, client, request, None).await,
+                }
+            }
             Route::Availability(session_id) => match availability(gate, session_id).await {
                 Some(response) => response,
                 None => proxy::pass(&visit, client, request, None).await,
@@ -139,7 +150,9 @@ pub fn paced(visit: &Visit, route: Route, asks: &Asks<'_>) -> Result<IpAddr, Out
     let client = client_of(visit.peer, &asks.hops, &gate.settings.trusted_proxies);
     let (address, now) = (counted_as(client), gate.clock.now());
     let paced = match route {
-        Route::Hold | Route::HoldStatus(_) => gate.addresses.take_noted(address, now),
+        Route::Hold | Route::HoldStatus(_) | Route::RoomPlace(_) => {
+            gate.addresses.take_noted(address, now)
+        }
         _ => gate.addresses.take(address, now),
     };
     match paced {
@@ -194,7 +207,8 @@ pub fn shed(gate: &Gate, reason: &str) -> Response<Body> {
     refusal(gate, "busy", Some(gate.clock.now().plus_ms(SHED_MS)))
 }
 
-fn json(status: StatusCode, text: Bytes) -> Response<Body> {
+/// An answer that nobody on the way keeps.
+pub fn json(status: StatusCode, text: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::full(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -224,7 +238,7 @@ fn for_those_who_run_it(gate: &Gate, path: &str) -> Response<Body> {
 }
 
 /// The resident who asks, at a pace that is allowed; or the refusal.
-fn resident(gate: &Gate, keyring: &Keyring, asks: &Asks<'_>) -> Result<Resident, Outcome> {
+pub fn resident(gate: &Gate, keyring: &Keyring, asks: &Asks<'_>) -> Result<Resident, Outcome> {
     let now = gate.clock.now();
     let token = asks.authorization.and_then(bearer);
     let read = token.map_or(Err(Fault::Invalid), |token| {
@@ -342,6 +356,7 @@ async fn hold_of(
         key,
         wish,
         pass,
+        shown: waiting::shown(keyring, asks, gate.clock.now()),
     };
     let outcome = hold::hold(gate, asked, parsed).await;
     gate.metrics

@@ -1,4 +1,4 @@
-//! Access tokens and eligibility passes: compact JWS, HS256 and nothing else, key by id, checked without a round trip.
+//! Access tokens, eligibility passes and room tickets: compact JWS, HS256 and nothing else, key by id, checked without a round trip.
 //!
 //! Practice of RFC 8725: one algorithm, keys from an allow-list, issuer, audience and expiry always required. Whatever is
 //! not exactly what the application issues is refused; there is no lenient reading. `now_s` is an argument.
@@ -70,6 +70,19 @@ impl Pass {
     }
 }
 
+/// This account may show this entry of a waiting room, for this person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    /// The room.
+    pub room_id: i64,
+    /// The entry.
+    pub ticket: Uuid,
+    /// Who is to be vaccinated.
+    pub person: Uuid,
+    /// The account that it was issued to.
+    pub account: Uuid,
+}
+
 /// Keys by id, and the revocation generation of each audience.
 pub struct Keyring {
     secrets: Vec<(String, Vec<u8>)>,
@@ -79,8 +92,10 @@ pub struct Keyring {
     pseudonyms: Option<hmac::Key>,
     resident_generation: i64,
     pass_generation: i64,
+    room_generation: i64,
     residents: Memo<Kept<Resident>>,
     passes: Memo<Kept<Arc<Pass>>>,
+    tickets: Memo<Kept<Ticket>>,
 }
 
 impl Default for Keyring {
@@ -157,6 +172,22 @@ struct PassClaims<'a> {
     nbf: Option<i64>,
 }
 
+#[derive(Deserialize)]
+struct TicketClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: Uuid16,
+    acc: Uuid16,
+    room: i64,
+    tkt: Uuid16,
+    exp: i64,
+    iat: i64,
+    #[serde(default)]
+    r#gen: i64,
+    #[serde(default)]
+    nbf: Option<i64>,
+}
+
 /// A UUID in its canonical text.
 struct Uuid16(Uuid);
 
@@ -225,9 +256,18 @@ impl Keyring {
             pseudonyms,
             resident_generation,
             pass_generation,
+            room_generation: 0,
             residents: Memo::new(KEPT_MAX),
             passes: Memo::new(KEPT_MAX),
+            tickets: Memo::new(KEPT_MAX),
         }
+    }
+
+    /// Room tickets below this generation are revoked.
+    #[must_use]
+    pub fn with_rooms(mut self, generation: i64) -> Self {
+        self.room_generation = generation;
+        self
     }
 
     /// Whether another keyring takes the very same tokens.
@@ -235,6 +275,7 @@ impl Keyring {
         self.secrets == other.secrets
             && self.resident_generation == other.resident_generation
             && self.pass_generation == other.pass_generation
+            && self.room_generation == other.room_generation
     }
 
     /// A name for somebody who must not be known elsewhere: the same at every gate with the same keys, and nobody without
@@ -310,6 +351,40 @@ impl Keyring {
             kept
         };
         kept.at(now_s, self.pass_generation)
+    }
+
+    /// Reads a room ticket.
+    ///
+    /// # Errors
+    /// [`Fault`], as for [`Self::resident`].
+    pub fn ticket(&self, token: &[u8], now_s: i64) -> Result<Ticket, Fault> {
+        let (payload, tag) = self.verified(token).ok_or(Fault::Invalid)?;
+        let kept = if let Some(kept) = self.tickets.get(&tag) {
+            kept
+        } else {
+            let mut room = [0; TOKEN_BYTES_MAX];
+            let claims: TicketClaims = read(payload, &mut room)?;
+            if claims.iss != ISSUER || claims.aud != "room" {
+                return Err(Fault::Invalid);
+            }
+            let kept = Kept {
+                says: Ticket {
+                    room_id: claims.room,
+                    ticket: claims.tkt.0,
+                    person: claims.sub.0,
+                    account: claims.acc.0,
+                },
+                times: Times {
+                    issued: claims.iat,
+                    expires: claims.exp,
+                    not_before: claims.nbf,
+                },
+                generation: claims.r#gen,
+            };
+            self.tickets.keep(tag, kept.clone());
+            kept
+        };
+        kept.at(now_s, self.room_generation)
     }
 
     /// The payload, still encoded, and the signature of a token whose signature is right.

@@ -27,9 +27,10 @@ use uuid::Uuid;
 use crate::bell::Bell;
 use crate::errors::from_cache;
 use crate::hold_batch::{HoldBatch, Lanes, Waiting, Way};
+use crate::rooms::PyGateRooms;
 
 /// Codes that the gate answers with by itself.
-const CODES: [&str; 19] = [
+const CODES: [&str; 23] = [
     "bad_request",
     "body_too_large",
     "busy",
@@ -42,6 +43,10 @@ const CODES: [&str; 19] = [
     "pass_invalid",
     "pass_missing",
     "pass_not_valid_here",
+    "room_needed",
+    "room_not_yet",
+    "room_ticket_invalid",
+    "room_ticket_used",
     "token_expired",
     "too_many_requests",
     "unknown_hold",
@@ -368,9 +373,18 @@ impl PyGate {
         keys: Vec<(String, Vec<u8>)>,
         resident_generation: i64,
         pass_generation: i64,
+        room_generation: i64,
     ) {
-        self.gate
-            .take_keys(Keyring::new(keys, resident_generation, pass_generation));
+        let keyring = Keyring::new(keys, resident_generation, pass_generation);
+        self.gate.take_keys(keyring.with_rooms(room_generation));
+    }
+
+    /// Its waiting rooms.
+    #[getter]
+    fn rooms(&self) -> PyGateRooms {
+        PyGateRooms {
+            rooms: Arc::clone(&self.gate.rooms),
+        }
     }
 
     /// The database's clock shows `database_ms` now, give or take `margin_ms`.

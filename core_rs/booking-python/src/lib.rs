@@ -8,6 +8,8 @@ mod hold_batch;
 mod lottery;
 mod model;
 mod outcome;
+mod room;
+mod rooms;
 mod session_state;
 mod waitlist;
 
@@ -30,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<gate::PyGate>()?;
     module.add_class::<hold_batch::HoldBatch>()?;
     module.add_class::<model::PyBookingModel>()?;
+    module.add_class::<rooms::PyGateRooms>()?;
     module.add_class::<session_state::PySessionState>()?;
     module.add_function(wrap_pyfunction!(lottery::draw_commitment, module)?)?;
     module.add_function(wrap_pyfunction!(lottery::draw_seed, module)?)?;
@@ -37,6 +40,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lottery::draw_order, module)?)?;
     module.add_function(wrap_pyfunction!(lottery::draw_tickets_digest, module)?)?;
     module.add_function(wrap_pyfunction!(lottery::draw_result_digest, module)?)?;
+    module.add_function(wrap_pyfunction!(room::room_earn, module)?)?;
+    module.add_function(wrap_pyfunction!(room::room_spend, module)?)?;
+    module.add_function(wrap_pyfunction!(room::room_slowed, module)?)?;
+    module.add_function(wrap_pyfunction!(room::room_outlook, module)?)?;
     module.add_function(wrap_pyfunction!(waitlist::waitlist_order, module)?)?;
     module.add_function(wrap_pyfunction!(waitlist::why_before, module)?)?;
     errors::register(module)

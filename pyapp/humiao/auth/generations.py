@@ -13,7 +13,7 @@ from humiao.kit.database import Database
 from humiao.kit.sql import statement
 from humiao.kit.upkeep import keep_reading
 
-Audience = Literal["resident", "staff", "pass"]
+Audience = Literal["resident", "staff", "pass", "room"]
 EVERY_S = 2.0
 
 

@@ -3,6 +3,7 @@
 Access tokens ("resident", "staff"): sub (account or staff id), sid (login session); role and place for staff.
 Eligibility passes ("pass"): sub (person), acc (account), vac (vaccine), dose, clinics, rul (edition of the rules),
 day and bef (appointments from that day, before that day); see `Pass`.
+Room tickets ("room"): sub (person), acc (account), room, tkt (the entry); see `RoomTicket`.
 All: iss, aud, iat, exp, gen (generation of the audience at signing; absent: 0).
 RFC 8725 practice: one algorithm, keys by id from an allow-list, audience and expiry always required.
 """
@@ -71,6 +72,16 @@ class Pass:
     before: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RoomTicket:
+    """排队凭证: this account may show this entry of a waiting room for this person."""
+
+    room_id: int
+    ticket: UUID
+    person_id: UUID
+    account_id: UUID
+
+
 class Tokens:
     """Signs with the first key, verifies with any of them.
 
@@ -127,6 +138,11 @@ class Tokens:
         if generation is not None:
             claims["gen"] = generation
         return self._sign("pass", claims, expires_at)
+
+    def for_room(self, ticket: RoomTicket, *, expires_at: datetime) -> str:
+        """Sign a ticket of a waiting room."""
+        claims = {"sub": str(ticket.person_id), "acc": str(ticket.account_id), "room": ticket.room_id}
+        return self._sign("room", claims | {"tkt": str(ticket.ticket)}, expires_at)
 
     def _read(self, token: str, audience: str, *, unusable: str, expired: str) -> dict[str, Any] | Refusal:
         try:
@@ -191,6 +207,26 @@ class Tokens:
             return _pass_of(claims)
         except (KeyError, ValueError, TypeError, AttributeError):
             return Refusal("pass_invalid")
+
+    def read_room_ticket(self, token: str) -> RoomTicket | Refusal:
+        """Verify a ticket of a waiting room: `room_ticket_invalid` for whatever is none, or none any more."""
+        claims = self._read(token, "room", unusable="room_ticket_invalid", expired="room_ticket_invalid")
+        if isinstance(claims, Refusal):
+            return claims
+        try:
+            room_id = claims["room"]
+            if type(room_id) is not int:
+                return Refusal("room_ticket_invalid")
+            return RoomTicket(room_id, _id_of(claims["tkt"]), _id_of(claims["sub"]), _id_of(claims["acc"]))
+        except (KeyError, ValueError, TypeError, AttributeError):
+            return Refusal("room_ticket_invalid")
+
+
+def _id_of(text: str) -> UUID:
+    """An id as it is written into tokens; no other spelling, as the gate reads it."""
+    if len(text) != 36:
+        raise ValueError("not an id as tokens spell it")
+    return UUID(text)
 
 
 def _pass_of(claims: Mapping[str, Any]) -> Pass:

@@ -53,14 +53,22 @@ Me = Annotated[Resident, Depends(current_resident)]
 MeFast = Annotated[Resident, Depends(current_resident_fast)]
 Key = Annotated[str, Depends(idempotency_key)]
 PassHeader = Annotated[str | None, Header(alias="Eligibility-Pass", description="资格凭证，由 /resident/passes 签发")]
+TicketHeader = Annotated[str | None, Header(alias="Room-Ticket", description="排队凭证，场次须排队时才需要")]
 
 
 @router.post(
     "/holds", status_code=201, response_model=HoldAnswer, responses=problems(400, 401, 403, 404, 409, 422, 503)
 )
-async def hold(body: HoldRequest, me: MeFast, key: Key, booking: Service, eligibility_pass: PassHeader = None) -> Any:
+async def hold(
+    body: HoldRequest,
+    me: MeFast,
+    key: Key,
+    booking: Service,
+    eligibility_pass: PassHeader = None,
+    room_ticket: TicketHeader = None,
+) -> Any:
     """占号: hold a place for a person; answered only after it is committed."""
-    return _as_told_first(unwrap(await booking.hold(me, body, key, eligibility_pass)), 201)
+    return _as_told_first(unwrap(await booking.hold(me, body, key, eligibility_pass, room_ticket)), 201)
 
 
 @router.get("/holds/{hold_id}", response_model=Reservation, responses=problems(401, 404))
@@ -118,11 +126,13 @@ async def show(reservation_id: UUID, me: Me, booking: Service) -> Any:
 @router.post(
     "/reservations/{reservation_id}/reschedule",
     response_model=Reservation,
-    responses=problems(400, 401, 404, 409, 422, 503),
+    responses=problems(400, 401, 403, 404, 409, 422, 503),
 )
-async def reschedule(reservation_id: UUID, body: RescheduleRequest, me: Me, key: Key, booking: Service) -> Any:
+async def reschedule(
+    reservation_id: UUID, body: RescheduleRequest, me: Me, key: Key, booking: Service, room_ticket: TicketHeader = None
+) -> Any:
     """改期: the new place is taken and the old one given back in one step, or nothing happens."""
-    return unwrap(await booking.reschedule(me, reservation_id, body, key))
+    return unwrap(await booking.reschedule(me, reservation_id, body, key, room_ticket))
 
 
 @router.post(

@@ -21,6 +21,7 @@ from humiao.kit.sql import statement
 from humiao.kit.web import body_hash
 from humiao.limits.rules import Limit, judge_cancelling
 from humiao.limits.service import LimitsService, in_force
+from humiao.rooms.service import RoomsService
 
 PAGE = 50
 STATE_LABELS = {
@@ -55,12 +56,14 @@ class BookingService:
         vault: Vault,
         eligibility: EligibilityService,
         limits: LimitsService,
+        rooms: RoomsService,
         *,
         channel: str = "h5",
     ) -> None:
         self._engine = engine
         self._eligibility = eligibility
         self._limits = limits
+        self._rooms = rooms
         self._database = database
         self._vault = vault
         self._channel = channel
@@ -68,13 +71,21 @@ class BookingService:
     def _caller(self, me: Resident) -> Caller:
         return Caller(me.actor, me.account_id, self._channel)
 
-    async def hold(self, me: Resident, body: HoldRequest, key: str, eligibility_pass: str | None) -> Result:
-        """Hold a place for one of the caller's people. The pass is no part of what is asked: a retry may renew it."""
+    async def hold(
+        self, me: Resident, body: HoldRequest, key: str, eligibility_pass: str | None, room_ticket: str | None
+    ) -> Result:
+        """Hold a place for one of the caller's people. Pass and ticket are no part of what is asked: a retry may renew
+        them.
+        """
         refusal = await self._eligibility.check(
             eligibility_pass, me, person_id=body.person_id, window_id=body.window_id, stock_id=body.stock_id
         )
         if refusal is not None:
             return refusal
+        waits = await self._rooms.check(room_ticket, me, body.person_id, body.window_id)
+        # A repeat is owed its first answer, which may have used the ticket up.
+        if waits and not await self._engine.is_answered(me.actor, key):
+            return waits
         digest = body_hash("hold", body.model_dump())
         return await self._engine.hold(
             HoldWish(self._caller(me), body.person_id, body.window_id, self._channel, body.stock_id, key, digest)
@@ -103,13 +114,17 @@ class BookingService:
         )
         return await self._shown(me, reservation_id, result, "unknown_reservation")
 
-    async def reschedule(self, me: Resident, reservation_id: UUID, body: RescheduleRequest, key: str) -> Any:
+    async def reschedule(
+        self, me: Resident, reservation_id: UUID, body: RescheduleRequest, key: str, room_ticket: str | None
+    ) -> Any:
         """Move a reservation to another window of the same vaccine, on a day on which the person may come."""
         digest = body_hash("reschedule", {"reservation": str(reservation_id)} | body.model_dump())
         # A move gives the place back as a cancelling does: without the same deadline it would be the way around it.
-        refusal = await self._limits.refuse_cancelling(
-            me.account_id, reservation_id
-        ) or await self._eligibility.check_move(me, reservation_id, window_id=body.window_id, stock_id=body.stock_id)
+        refusal = (
+            await self._limits.refuse_cancelling(me.account_id, reservation_id)
+            or await self._eligibility.check_move(me, reservation_id, window_id=body.window_id, stock_id=body.stock_id)
+            or await self._rooms.check_move(room_ticket, me, reservation_id, body.window_id)
+        )
         # A repeat is owed its first answer, whatever the rules say by now.
         if refusal and not await self._engine.is_answered(me.actor, key):
             return refusal

@@ -7,6 +7,7 @@ forsaken, which the gate tells as `outcome_unknown`. A hold whose time is over i
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
@@ -86,6 +87,7 @@ class Desk:
         self._gate: Gate | None = None
         self._writing = [0] * lanes
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ledger_s: list[float] = []
 
     def connect(self, gate: Gate) -> None:
         """Words go there from now on."""
@@ -118,6 +120,7 @@ class Desk:
             self._writing[lane] -= 1
 
     async def _decide(self, batch: HoldBatch) -> None:
+        began = time.perf_counter()
         try:
             words, counters = await self._ledger.hold_rows(HoldColumns(batch.columns))
             batch.answer(words, counters)
@@ -126,6 +129,12 @@ class Desk:
         except Exception as error:
             log.error("holds failed", error=type(error).__name__, detail=str(error)[:200], count=len(batch))
             batch.refuse("outcome_unknown")
+        self._ledger_s.append(time.perf_counter() - began)
+
+    def take_ledger_ms(self) -> int | None:
+        """How long a batch took on average since this was asked last; None where there was none."""
+        took, self._ledger_s = self._ledger_s, []
+        return round(sum(took) / len(took) * 1000) if took else None
 
     # ---- lookups -------------------------------------------------------------------------------------------------
 

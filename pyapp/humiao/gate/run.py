@@ -18,6 +18,7 @@ from humiao.booking.ledger import Ledger
 from humiao.booking.meters import CacheMeters, LedgerMeters
 from humiao.errors import PROBLEMS, Refusal, problem_body
 from humiao.gate.desk import Desk
+from humiao.gate.rooms import RoomFollower
 from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
 from humiao.kit.garbage import calm_down
 from humiao.kit.keys import Keys, load_keys
@@ -32,6 +33,8 @@ CLOCK_PAUSE_S = 5.0
 CLOCK_SAMPLES = 5
 KEYS_PAUSE_S = 2.0
 METRICS_PAUSE_S = 2.0
+ROOMS_PAUSE_S = 0.3
+ROOM_REPORTS_PAUSE_S = 2.0
 DRIFT_MS = 2  # how far two clocks part between two measurements, at most
 FILES_WANTED = 65_536
 
@@ -137,6 +140,7 @@ async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[An
     gate = _core.Gate(asyncio.get_running_loop(), desk, vocabulary(), redis_url, gate_options(settings))
     desk.connect(gate)
     generations = Generations(database)
+    rooms = RoomFollower(database, gate.rooms, settings.gate_channel, desk.take_ledger_ms)
 
     async def align() -> None:
         gate.align_clock(*await measure_clock(database))
@@ -145,7 +149,7 @@ async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[An
         await generations.read()
         current = generations.current
         secrets = [(key.kid, key.secret) for key in keys.token_keys]
-        gate.take_keys(secrets, current.get("resident", 0), current.get("pass", 0))
+        gate.take_keys(secrets, *(current.get(audience, 0) for audience in ("resident", "pass", "room")))
 
     async def show_metrics() -> None:
         gate.show_beside(text_without_end(registry))
@@ -153,6 +157,7 @@ async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[An
     await align()
     await take_keys()
     await show_metrics()
+    await rooms.follow()
     gate.serve()
     log.info("gate serves", port=gate.port)
     started(gate)
@@ -160,6 +165,8 @@ async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[An
         asyncio.create_task(_every(CLOCK_PAUSE_S, "clock", align)),
         asyncio.create_task(_every(KEYS_PAUSE_S, "keys", take_keys)),
         asyncio.create_task(_every(METRICS_PAUSE_S, "metrics", show_metrics)),
+        asyncio.create_task(_every(ROOMS_PAUSE_S, "rooms", rooms.follow)),
+        asyncio.create_task(_every(ROOM_REPORTS_PAUSE_S, "room reports", rooms.report)),
     ]
     try:
         await stopping.wait()

@@ -81,13 +81,14 @@ class Database:
         generic_plans: bool = False,
         name: str = "main",
         meters: PoolMeters | None = None,
+        application: str = "humiao",
     ) -> "Database":
         """Open a pool of at most `connections`. `generic_plans` suits few statements run very often with big arrays.
 
-        `name` is what the pool is called in `meters`.
+        `name` is what the pool is called in `meters`, `application` what the server calls its connections.
         """
         settings = {
-            "application_name": "humiao",
+            "application_name": application,
             "jit": "off",
             "TimeZone": "Asia/Shanghai",
             "lock_timeout": "5s",

@@ -25,6 +25,7 @@ from humiao.kit.meters import Exporter, PoolMeters, new_registry
 from humiao.main import addresses
 from humiao.messaging.gateway import FileGateway
 from humiao.messaging.outbox import OutboxSender
+from humiao.rooms.keeper import RoomKeeper
 from humiao.settings import Settings
 from humiao.waitlist.copies import RankKeeper
 from humiao.waitlist.offers import OfferMaker
@@ -132,6 +133,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             _every(20.0, "ranks", keeper.step, meters),
             _every(0.3, "outbox", partial(sender.send_due, 50), meters),
             _every(10.0, "reconcile", reconciler.step, meters),
+            _every(0.5, "rooms", RoomKeeper(database, vault).step, meters),
             _every(5.0, "backlog", backlog.step, meters),
             _every(3600.0, "housekeeping", housekeeper.step, meters),
         ]

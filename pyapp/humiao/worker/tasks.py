@@ -15,7 +15,8 @@ from humiao.worker.meters import WorkerMeters
 log = structlog.get_logger(__name__)
 EXPIRE_AT_ONCE = 500
 RECONCILE_AT_ONCE = 100
-SWEEPS = ("worker/sweep_idempotency_keys", "worker/sweep_messages", "worker/sweep_login", "worker/sweep_velocity")
+SWEEPS = ("worker/sweep_idempotency_keys", "worker/sweep_messages", "worker/sweep_login", "worker/sweep_velocity",
+          "worker/sweep_rooms")  # fmt: skip
 
 
 async def expire_holds(ledger: Ledger, gatekeeper: Gatekeeper, meters: WorkerMeters | None = None) -> int:

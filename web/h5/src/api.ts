@@ -6,6 +6,7 @@ import { deviceId } from '@humiao/shared/api/device'
 import { IntentKeys } from '@humiao/shared/api/intents'
 import { LoginStore, type Login } from '@humiao/shared/api/login'
 import { Passes } from '@humiao/shared/api/passes'
+import { RoomTickets } from '@humiao/shared/api/rooms'
 import type { Answer } from '@humiao/shared/api/refusal'
 import { shallowRef } from 'vue'
 
@@ -23,6 +24,9 @@ export const passes = new Passes(
   (person_id, vaccine_code, on) => ask(api.POST('/api/v1/resident/passes', { body: { person_id, vaccine_code, on } })),
   () => clock.now(),
 )
+
+/** Tickets of waiting rooms. */
+export const tickets = new RoomTickets(sessionStorage)
 
 /** The header that names this browser where codes are asked for and shown. */
 export const device = { 'Device-Id': deviceId(localStorage) }

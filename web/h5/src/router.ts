@@ -45,6 +45,7 @@ export const router = createRouter({
     { path: '/entries/:entryId(\\d+)', name: 'entry', props: true, meta: { login: true }, component: () => import('./pages/waitlist/EntryPage.vue') },
     { path: '/entries/:entryId(\\d+)/clinics', name: 'entry-clinics', props: true, meta: { login: true }, component: () => import('./pages/waitlist/EntryClinicsPage.vue') },
     { path: '/offers/:offerId', name: 'offer', props: true, meta: { login: true }, component: () => import('./pages/waitlist/OfferPage.vue') },
+    { path: '/rooms/:roomId(\\d+)', name: 'room', props: true, meta: { login: true }, component: () => import('./pages/rooms/RoomPage.vue') },
     { path: '/draw/verify', name: 'verify-draw', component: () => import('./pages/draw/VerifyDrawPage.vue') },
     { path: '/:rest(.*)*', name: 'nowhere', component: () => import('./pages/NowherePage.vue') },
   ],

@@ -396,6 +396,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/rooms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rooms
+         * @description 排队大厅一览: those that are not closed, or were within a day.
+         */
+        get: operations["rooms_list_rooms"];
+        put?: never;
+        /**
+         * Open Room
+         * @description 开设排队大厅: over clinic sessions or the whole service; publishes the commitment to its draw.
+         */
+        post: operations["rooms_open_room"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/rooms/{room_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Room
+         * @description 调整排队大厅: rate, pause, switch on or off, close.
+         */
+        patch: operations["rooms_change_room"];
+        trace?: never;
+    };
     "/api/v1/admin/school-checks/statistics": {
         parameters: {
             query?: never;
@@ -996,6 +1040,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/public/rooms/{room_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description 排队大厅: what everybody may know of it; the draw's secret once it has been held.
+         */
+        get: operations["rooms_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/public/sessions/{session_id}/availability": {
         parameters: {
             query?: never;
@@ -1008,6 +1072,26 @@ export interface paths {
          * @description 场次余号: what is free, some tenths of a second old; the gate answers it from memory.
          */
         get: operations["booking_availability"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/sessions/{session_id}/room": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Of Session
+         * @description 场次的排队大厅: the room that bookings of a session go through, if any.
+         */
+        get: operations["rooms_of_session"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1586,6 +1670,66 @@ export interface paths {
          * @description 改期: the new place is taken and the old one given back in one step, or nothing happens.
          */
         post: operations["booking_reschedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/rooms/{room_id}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Join
+         * @description 加入排队: a place for a person; who asks again is told of the same place, so no key is needed.
+         */
+        post: operations["rooms_join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/rooms/{room_id}/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave
+         * @description 放弃排队: the place goes to those behind; a ticket ends once, so no key is needed.
+         */
+        post: operations["rooms_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/rooms/{room_id}/place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Place
+         * @description 排队位次: place, people ahead, minutes, when to ask again; answered by the gate from memory.
+         */
+        get: operations["rooms_place"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2812,12 +2956,65 @@ export interface components {
             source: "local" | "transferred" | "paper" | "foreign";
         };
         /**
+         * JoinAnswer
+         * @description 排队凭证: send `ticket` in the header Room-Ticket. Who asks again, on whichever device, has the same place.
+         */
+        JoinAnswer: {
+            /**
+             * Expires At
+             * @description of the signature: the place stays, join again for another
+             */
+            expires_at: string;
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+            /** Room Id */
+            room_id: number;
+            /**
+             * Ticket
+             * @description signed; opaque to whoever carries it
+             */
+            ticket: string;
+        };
+        /**
+         * JoinRequest
+         * @description For whom.
+         */
+        JoinRequest: {
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+        };
+        /**
          * KeysAnswer
          * @description The keys that certificates of this city are signed with.
          */
         KeysAnswer: {
             /** Keys */
             keys: components["schemas"]["PublicKey"][];
+        };
+        /**
+         * LeaveAnswer
+         * @description The place is given up.
+         */
+        LeaveAnswer: {
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+            /** Room Id */
+            room_id: number;
+            /**
+             * State
+             * @default left
+             * @constant
+             */
+            state: "left";
         };
         /**
          * LimitAnswer
@@ -3216,48 +3413,6 @@ export interface components {
              * Format: uuid
              */
             person_id: string;
-        };
-        /**
-         * PlaceAnswer
-         * @description An entry with its place, how it came about, what changes it, and the outlook (为什么还没轮到我).
-         */
-        PlaceAnswer: {
-            campaign: components["schemas"]["EntryCampaign"];
-            /** Can Change */
-            can_change: boolean;
-            /** Can Withdraw */
-            can_withdraw: boolean;
-            /** Changes */
-            changes: string[];
-            /** Clinics */
-            clinics: number[];
-            /** Drawn Position */
-            drawn_position: number | null;
-            /** Entry Id */
-            entry_id: number;
-            /** How */
-            how: string[];
-            offer: components["schemas"]["EntryOffer"] | null;
-            outlook: components["schemas"]["OutlookAnswer"];
-            person: components["schemas"]["EntryPerson"];
-            rank: components["schemas"]["RankAnswer"] | null;
-            /** Registered At */
-            registered_at: string;
-            /** Skips */
-            skips: components["schemas"]["SkipAnswer"][];
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "waiting" | "offered" | "accepted" | "declined" | "expired" | "withdrawn" | "unserved" | "done";
-            /** State Label */
-            state_label: string;
-            /** Ticket */
-            ticket: string;
-            /** Tier */
-            tier: number;
-            /** Tier Label */
-            tier_label: string;
         };
         /**
          * PlannedDay
@@ -3860,6 +4015,111 @@ export interface components {
             text: string;
         };
         /**
+         * Room
+         * @description A waiting room, as everybody may see it. The draw's secret is published when it has been held.
+         */
+        Room: {
+            /**
+             * Commitment
+             * @description to the secret of the draw, in hex; see docs/draw.md
+             */
+            commitment: string;
+            /** Drawn At */
+            drawn_at: string | null;
+            /**
+             * Is On
+             * @description whether booking needs admission now
+             */
+            is_on: boolean;
+            /** Opens At */
+            opens_at: string;
+            /** Paused */
+            paused: boolean;
+            /** Room Id */
+            room_id: number;
+            /** Scope */
+            scope: string;
+            /** Secret */
+            secret: string | null;
+            /** Seed */
+            seed: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "off" | "auto" | "on" | "closed";
+            /** Tickets Digest */
+            tickets_digest: string | null;
+            /** Title */
+            title: string;
+            /**
+             * Waiting
+             * @description people, as counted within the last second or so
+             */
+            waiting: number;
+        };
+        /**
+         * RoomChange
+         * @description What is to change, and why; what is left out stays.
+         */
+        RoomChange: {
+            /** Admit Ttl S */
+            admit_ttl_s?: number | null;
+            /** On Above */
+            on_above?: number | null;
+            /** Paused */
+            paused?: boolean | null;
+            /** Rate Per Minute */
+            rate_per_minute?: number | null;
+            /** Reason */
+            reason: string;
+            /** State */
+            state?: ("off" | "auto" | "on" | "closed") | null;
+        };
+        /**
+         * RoomInput
+         * @description A room to open. `state` auto: it switches itself on from `on_above` holds a second, and off when nobody waits.
+         */
+        RoomInput: {
+            /**
+             * Admit Ttl S
+             * @description how long somebody who is let in may hold a place
+             * @default 600
+             */
+            admit_ttl_s: number;
+            /** On Above */
+            on_above?: number | null;
+            /**
+             * Opens At
+             * @description who joins before is numbered by the draw; null: now
+             */
+            opens_at?: string | null;
+            /**
+             * Rate Per Minute
+             * @description people let in
+             */
+            rate_per_minute: number;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "service" | "session" | "campaign";
+            /**
+             * Session Ids
+             * @description covered; none with scope service
+             * @default []
+             */
+            session_ids: number[];
+            /**
+             * State
+             * @default on
+             * @enum {string}
+             */
+            state: "off" | "auto" | "on";
+            /** Title */
+            title: string;
+        };
+        /**
          * RowFault
          * @description A row that was not checked, and why.
          */
@@ -4022,6 +4282,13 @@ export interface components {
             windows: components["schemas"]["WindowInput"][];
         };
         /**
+         * SessionRoom
+         * @description The room that bookings of a clinic session go through; null: none.
+         */
+        SessionRoom: {
+            room: components["schemas"]["Room"] | null;
+        };
+        /**
          * SignalAnswer
          * @description Something noticed, for a person to judge; the subject is masked.
          */
@@ -4147,6 +4414,77 @@ export interface components {
             password: string;
             /** Username */
             username: string;
+        };
+        /**
+         * StaffRoom
+         * @description A waiting room, as the back office sees it.
+         */
+        StaffRoom: {
+            /** Admit Ttl S */
+            admit_ttl_s: number;
+            /**
+             * Commitment
+             * @description to the secret of the draw, in hex; see docs/draw.md
+             */
+            commitment: string;
+            /** Drawn At */
+            drawn_at: string | null;
+            /** Holds Per S */
+            holds_per_s: number;
+            /**
+             * Is On
+             * @description whether booking needs admission now
+             */
+            is_on: boolean;
+            /** Ledger Ms */
+            ledger_ms: number;
+            /** On Above */
+            on_above: number | null;
+            /** Opens At */
+            opens_at: string;
+            /**
+             * Pace Per Minute
+             * @description the rate as it is now: lower while the ledger is slow
+             */
+            pace_per_minute: number;
+            /** Paused */
+            paused: boolean;
+            /** Places */
+            places: number;
+            /** Rate Per Minute */
+            rate_per_minute: number;
+            /** Room Id */
+            room_id: number;
+            /** Scope */
+            scope: string;
+            /** Secret */
+            secret: string | null;
+            /** Seed */
+            seed: string | null;
+            /** Session Ids */
+            session_ids: number[];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "off" | "auto" | "on" | "closed";
+            /** Tickets Digest */
+            tickets_digest: string | null;
+            /** Title */
+            title: string;
+            /**
+             * Waiting
+             * @description people, as counted within the last second or so
+             */
+            waiting: number;
+        };
+        /**
+         * StaffRooms
+         * @description Rooms, the newest first.
+         */
+        StaffRooms: {
+            /** Items */
+            items: components["schemas"]["StaffRoom"][];
         };
         /**
          * StaffTokens
@@ -4667,6 +5005,83 @@ export interface components {
              * @enum {string}
              */
             state: "held" | "confirmed" | "released" | "expired" | "cancelled" | "checked_in" | "fulfilled" | "no_show";
+        };
+        /**
+         * PlaceAnswer
+         * @description Where somebody stands. `at`: early, when places are drawn; admitted, until when places may be held.
+         */
+        humiao__rooms__schemas__PlaceAnswer: {
+            /**
+             * Ahead
+             * @description people who wait and are present before this one
+             */
+            ahead: number | null;
+            /** At */
+            at: string | null;
+            /**
+             * Minutes
+             * @description until it is this one's turn; null: not known, or nobody is let in now
+             */
+            minutes: number | null;
+            /**
+             * Next Poll S
+             * @description ask again after so many seconds
+             */
+            next_poll_s: number;
+            /** Place */
+            place: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "early" | "numbering" | "waiting" | "admitted";
+            /**
+             * Version
+             * @description rises whenever somebody was let in or left
+             */
+            version: number;
+        };
+        /**
+         * PlaceAnswer
+         * @description An entry with its place, how it came about, what changes it, and the outlook (为什么还没轮到我).
+         */
+        humiao__waitlist__schemas__PlaceAnswer: {
+            campaign: components["schemas"]["EntryCampaign"];
+            /** Can Change */
+            can_change: boolean;
+            /** Can Withdraw */
+            can_withdraw: boolean;
+            /** Changes */
+            changes: string[];
+            /** Clinics */
+            clinics: number[];
+            /** Drawn Position */
+            drawn_position: number | null;
+            /** Entry Id */
+            entry_id: number;
+            /** How */
+            how: string[];
+            offer: components["schemas"]["EntryOffer"] | null;
+            outlook: components["schemas"]["OutlookAnswer"];
+            person: components["schemas"]["EntryPerson"];
+            rank: components["schemas"]["RankAnswer"] | null;
+            /** Registered At */
+            registered_at: string;
+            /** Skips */
+            skips: components["schemas"]["SkipAnswer"][];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "offered" | "accepted" | "declined" | "expired" | "withdrawn" | "unserved" | "done";
+            /** State Label */
+            state_label: string;
+            /** Ticket */
+            ticket: string;
+            /** Tier */
+            tier: number;
+            /** Tier Label */
+            tier_label: string;
         };
         /**
          * ReleaseAnswer
@@ -7375,6 +7790,386 @@ export interface operations {
             };
             /** @description refused */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rooms_list_rooms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StaffRooms"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rooms_open_room: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoomInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StaffRoom"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rooms_change_room: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoomChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StaffRoom"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10768,6 +11563,91 @@ export interface operations {
             };
         };
     };
+    rooms_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Room"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     booking_availability: {
         parameters: {
             query?: never;
@@ -10786,6 +11666,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Availability"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rooms_of_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionRoom"];
                 };
             };
             /** @description refused */
@@ -10952,7 +11917,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PlaceAnswer"];
+                    "application/json": components["schemas"]["humiao__waitlist__schemas__PlaceAnswer"];
                 };
             };
             /** @description refused */
@@ -11512,7 +12477,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PlaceAnswer"];
+                    "application/json": components["schemas"]["humiao__waitlist__schemas__PlaceAnswer"];
                 };
             };
             /** @description refused */
@@ -11621,7 +12586,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PlaceAnswer"];
+                    "application/json": components["schemas"]["humiao__waitlist__schemas__PlaceAnswer"];
                 };
             };
             /** @description refused */
@@ -11865,7 +12830,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PlaceAnswer"];
+                    "application/json": components["schemas"]["humiao__waitlist__schemas__PlaceAnswer"];
                 };
             };
             /** @description refused */
@@ -11975,6 +12940,8 @@ export interface operations {
             header: {
                 /** @description 资格凭证，由 /resident/passes 签发 */
                 "Eligibility-Pass": string;
+                /** @description 排队凭证，场次须排队时才需要 */
+                "Room-Ticket"?: string | null;
                 "Idempotency-Key": string;
             };
             path?: never;
@@ -14465,6 +15432,8 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
+                /** @description 排队凭证，场次须排队时才需要 */
+                "Room-Ticket"?: string | null;
                 "Idempotency-Key": string;
             };
             path: {
@@ -14543,6 +15512,370 @@ export interface operations {
             };
             /** @description refused */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rooms_join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rooms_leave: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 排队凭证，加入排队大厅时签发 */
+                "Room-Ticket"?: string | null;
+            };
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaveAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rooms_place: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 排队凭证，加入排队大厅时签发 */
+                "Room-Ticket"?: string | null;
+            };
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["humiao__rooms__schemas__PlaceAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -29,4 +29,5 @@ export type Campaign = Item<'/api/v1/public/campaigns'>
 export type CampaignDetail = Get<'/api/v1/public/campaigns/{campaign_id}'>
 export type Entry = Item<'/api/v1/resident/entries'>
 export type Offer = Get<'/api/v1/resident/offers/{offer_id}'>
+export type RoomPlace = Get<'/api/v1/resident/rooms/{room_id}/place'>
 export type HoldDetail = Get<'/api/v1/resident/holds/{hold_id}'>

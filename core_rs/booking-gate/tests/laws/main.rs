@@ -11,6 +11,7 @@
 mod address;
 mod limits;
 mod problem;
+mod rooms;
 mod route;
 mod slots;
 mod token;

@@ -27,9 +27,14 @@ fn methods() -> Vec<Method> {
 fn hot_routes_are_known_by_method_and_path_alone() {
     let id: Uuid = ID.parse().unwrap();
     let status = format!("/api/v1/resident/holds/{ID}/status");
-    let rows: [(Method, &str, Route); 5] = [
+    let rows: [(Method, &str, Route); 6] = [
         (Method::POST, "/api/v1/resident/holds", Route::Hold),
         (Method::GET, &status, Route::HoldStatus(id)),
+        (
+            Method::GET,
+            "/api/v1/resident/rooms/42/place",
+            Route::RoomPlace(42),
+        ),
         (
             Method::GET,
             "/api/v1/public/sessions/42/availability",
@@ -78,6 +83,11 @@ fn what_only_looks_like_one_is_the_applications() {
         "/api/v1/public/sessions/1/availability/",
         "/api/v1/public/sessions/1",
         "/api/v1/public/sessions/availability",
+        "/api/v1/resident/rooms/1/place/",
+        "/api/v1/resident/rooms/1/2/place",
+        "/api/v1/resident/rooms/1/leave",
+        "/api/v1/resident/rooms/1",
+        "/api/v1/resident/rooms/place",
         "/api/v1/resident/hold%ff",
         "/api/v1/resident/holds%2573",
     ];
@@ -126,9 +136,13 @@ fn an_id_has_one_spelling_and_others_are_nobodys() {
         "\u{0661}",
         "9223372036854775808",
     ] {
-        let path = format!("/api/v1/public/sessions/{id}/availability");
-        assert_eq!(route_of(&Method::GET, &path), Route::Nowhere, "{path}");
-        assert_eq!(route_of(&Method::POST, &path), Route::Passed, "{path}");
+        for path in [
+            format!("/api/v1/public/sessions/{id}/availability"),
+            format!("/api/v1/resident/rooms/{id}/place"),
+        ] {
+            assert_eq!(route_of(&Method::GET, &path), Route::Nowhere, "{path}");
+            assert_eq!(route_of(&Method::POST, &path), Route::Passed, "{path}");
+        }
     }
 }
 

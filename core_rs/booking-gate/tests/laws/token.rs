@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use booking_gate::token::{Fault, Keyring, Pass, Resident, TOKEN_BYTES_MAX};
+use booking_gate::token::{Fault, Keyring, Pass, Resident, TOKEN_BYTES_MAX, Ticket};
 use jiff::ToSpan;
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -427,4 +427,44 @@ proptest! {
 fn the_vaccine_is_the_one_that_was_named() {
     let pass = read_pass(&sign(&header(), &leave(PERSON, ACCOUNT, NOW_S))).unwrap();
     assert_eq!((pass.vaccine_code.as_str(), pass.clinics), (VACCINE, None));
+}
+
+#[test]
+fn a_room_ticket_is_read_as_it_was_signed_and_nothing_else_is_one() {
+    let good = json!({
+        "iss": "humiao", "aud": "room", "iat": NOW_S, "exp": NOW_S + 86_400, "gen": GENERATION,
+        "sub": PERSON.to_string(), "acc": ACCOUNT.to_string(), "room": 7, "tkt": LOGIN.to_string(),
+    });
+    let keys = keyring().with_rooms(GENERATION);
+    let read = |token: &str, now_s| keys.ticket(token.as_bytes(), now_s);
+    let token = sign(&header(), &good);
+    let ticket = Ticket {
+        room_id: 7,
+        ticket: LOGIN,
+        person: PERSON,
+        account: ACCOUNT,
+    };
+    assert_eq!(read(&token, NOW_S), Ok(ticket));
+    assert_eq!(read(&token, NOW_S), Ok(ticket), "from memory");
+    assert_eq!(read(&token, NOW_S + 86_400), Err(Fault::Expired));
+    for (why, forged) in forgeries("room", &good) {
+        assert!(read(&forged, NOW_S).is_err(), "{why}");
+    }
+    for change in [
+        json!({"room": "7"}),
+        json!({"room": null}),
+        json!({"tkt": null}),
+        json!({"tkt": "7"}),
+        json!({"aud": "pass"}),
+        json!({"gen": GENERATION - 1}),
+    ] {
+        let changed = sign(&header(), &with(good.clone(), &change));
+        assert!(read(&changed, NOW_S).is_err(), "{change}");
+    }
+    let other = keyring().with_rooms(GENERATION + 1);
+    assert_eq!(other.ticket(token.as_bytes(), NOW_S), Err(Fault::Invalid));
+    assert!(!other.is_like(&keys));
+    // And it is neither of the others.
+    assert!(keys.resident(token.as_bytes(), NOW_S).is_err());
+    assert!(keys.pass(token.as_bytes(), NOW_S).is_err());
 }

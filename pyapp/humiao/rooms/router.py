@@ -1,0 +1,105 @@
+"""Routes of waiting rooms: everybody looks, residents join and wait, the city opens and runs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from humiao.auth.dependencies import current_resident, current_resident_fast, current_staff
+from humiao.auth.tokens import Resident, Staff
+from humiao.errors import Problem, unwrap
+from humiao.kit.problem_schema import problems
+from humiao.kit.shapes import PathId
+from humiao.kit.web import idempotency_key
+from humiao.rooms.schemas import (
+    JoinAnswer,
+    JoinRequest,
+    LeaveAnswer,
+    PlaceAnswer,
+    Room,
+    RoomChange,
+    RoomInput,
+    SessionRoom,
+    StaffRoom,
+    StaffRooms,
+)
+from humiao.rooms.service import RoomsService
+
+
+def _not_stored(response: Response) -> None:
+    """What changes by the second is kept by nobody on the way."""
+    response.headers["Cache-Control"] = "no-store"
+
+
+router = APIRouter(prefix="/api/v1", tags=["rooms"], dependencies=[Depends(_not_stored)])
+
+
+def service(request: Request) -> RoomsService:
+    """The service wired in main.py."""
+    found: RoomsService = request.app.state.services.rooms
+    return found
+
+
+async def city_administrator(me: Annotated[Staff, Depends(current_staff)]) -> Staff:
+    """A city administrator; raises Problem `forbidden` for other staff."""
+    if me.role != "city_admin":
+        raise Problem("forbidden")
+    return me
+
+
+Rooms = Annotated[RoomsService, Depends(service)]
+Me = Annotated[Resident, Depends(current_resident)]
+MeFast = Annotated[Resident, Depends(current_resident_fast)]
+City = Annotated[Staff, Depends(city_administrator)]
+Key = Annotated[str, Depends(idempotency_key)]
+Ticket = Annotated[str | None, Header(alias="Room-Ticket", description="排队凭证，加入排队大厅时签发")]
+REFUSED = problems(400, 401, 403, 404, 409, 422, 503)
+
+
+@router.get("/public/rooms/{room_id}", response_model=Room, responses=problems(404))
+async def show(room_id: PathId, rooms: Rooms) -> Any:
+    """排队大厅: what everybody may know of it; the draw's secret once it has been held."""
+    return unwrap(await rooms.show(room_id))
+
+
+@router.get("/public/sessions/{session_id}/room", response_model=SessionRoom, responses=problems(404))
+async def of_session(session_id: PathId, rooms: Rooms) -> Any:
+    """场次的排队大厅: the room that bookings of a session go through, if any."""
+    return await rooms.of_session(session_id)
+
+
+@router.post(
+    "/resident/rooms/{room_id}/entries", status_code=201, response_model=JoinAnswer, responses=problems(401, 404, 409)
+)
+async def join(room_id: PathId, body: JoinRequest, me: Me, rooms: Rooms) -> Any:
+    """加入排队: a place for a person; who asks again is told of the same place, so no key is needed."""
+    return unwrap(await rooms.join(me, room_id, body.person_id))
+
+
+@router.get("/resident/rooms/{room_id}/place", response_model=PlaceAnswer, responses=problems(401, 403, 404, 409, 503))
+async def place(room_id: PathId, me: MeFast, rooms: Rooms, room_ticket: Ticket = None) -> Any:
+    """排队位次: place, people ahead, minutes, when to ask again; answered by the gate from memory."""
+    return unwrap(await rooms.place(me, room_id, room_ticket))
+
+
+@router.post("/resident/rooms/{room_id}/leave", response_model=LeaveAnswer, responses=problems(401, 403, 404))
+async def leave(room_id: PathId, me: Me, rooms: Rooms, room_ticket: Ticket = None) -> Any:
+    """放弃排队: the place goes to those behind; a ticket ends once, so no key is needed."""
+    return unwrap(await rooms.leave(me, room_id, room_ticket))
+
+
+@router.get("/admin/rooms", response_model=StaffRooms, responses=problems(401, 403))
+async def list_rooms(_: City, rooms: Rooms) -> Any:
+    """排队大厅一览: those that are not closed, or were within a day."""
+    return await rooms.list()
+
+
+@router.post("/admin/rooms", status_code=201, response_model=StaffRoom, responses=REFUSED)
+async def open_room(body: RoomInput, me: City, key: Key, rooms: Rooms) -> Any:
+    """开设排队大厅: over clinic sessions or the whole service; publishes the commitment to its draw."""
+    return unwrap(await rooms.open(me, body, key))
+
+
+@router.patch("/admin/rooms/{room_id}", response_model=StaffRoom, responses=REFUSED)
+async def change_room(room_id: PathId, body: RoomChange, me: City, key: Key, rooms: Rooms) -> Any:
+    """调整排队大厅: rate, pause, switch on or off, close."""
+    return unwrap(await rooms.change(me, room_id, body, key))

@@ -1,0 +1,8 @@
+-- Rooms that are not closed, and those closed within a day; the newest first.
+SELECT r.room_id, r.scope, r.title, r.state, r.paused, r.opens_at, r.rate_milli, r.pace_milli, r.on_above, r.admit_ttl_s,
+       r.enforced_from IS NOT NULL AS is_on, r.waiting, r.places, r.load, r.ledger_ms, r.commitment, r.secret,
+       r.tickets_digest, r.seed, r.drawn_at, clock_timestamp() AS now,
+       ARRAY(SELECT s.session_id FROM room_sessions s WHERE s.room_id = r.room_id ORDER BY 1) AS session_ids
+FROM rooms r
+WHERE r.state <> 'closed' OR r.closed_at > clock_timestamp() - interval '1 day'
+ORDER BY r.room_id DESC

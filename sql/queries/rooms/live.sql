@@ -1,0 +1,2 @@
+-- Rooms that are not closed.
+SELECT room_id FROM rooms WHERE state <> 'closed' ORDER BY room_id
