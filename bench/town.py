@@ -77,7 +77,7 @@ class Town:
 
         Sessions keep the counters they had: a round is run on sessions of its own.
         """
-        await self.sql.execute("TRUNCATE claims, live_claims, claim_moves, idempotency_keys")
+        await self.sql.execute("TRUNCATE claims, live_claims, claim_moves, idempotency_keys CASCADE")
         await self.sql.execute("CHECKPOINT")
 
     async def engine(self) -> "RunningEngine":

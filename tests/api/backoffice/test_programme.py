@@ -13,6 +13,7 @@ import pytest_asyncio
 from humiao.backoffice.audit import verify
 from humiao.immunizations.service import PROGRAMME, publish_shipped
 from humiao.kit.keys import Keys
+from humiao.settings import Settings
 from tests.api.callers import Caller, staff_token
 from tests.unit.immunizations.test_editions import OLD_LINE
 
@@ -30,6 +31,20 @@ async def writer(client: httpx.AsyncClient, connection: asyncpg.Connection, keys
 @pytest_asyncio.fixture(loop_scope="session")
 async def reviewer(client: httpx.AsyncClient, connection: asyncpg.Connection, keys: Keys) -> Caller:
     return Caller(client, await staff_token(connection, keys, "city_admin"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def taken_back(settings: Settings) -> AsyncIterator[None]:
+    """What is published here is gone afterwards: other tests begin with no edition."""
+    yield
+    connection = await asyncpg.connect(str(settings.database_url))
+    try:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL session_replication_role = replica")  # both tables keep every row
+            await connection.execute("DELETE FROM programme_drafts")
+            await connection.execute("DELETE FROM programme_editions")
+    finally:
+        await connection.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
