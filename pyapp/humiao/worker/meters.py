@@ -4,7 +4,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from humiao.kit.meters import SECONDS
 
-LOOPS = ("expire", "offers", "outbox", "rooms", "ranks", "reconcile", "housekeeping", "backlog")
+LOOPS = ("expire", "offers", "outbox", "rooms", "ranks", "reconcile", "housekeeping", "backlog", "due",
+         "appointments")  # fmt: skip
 
 
 class WorkerMeters:
