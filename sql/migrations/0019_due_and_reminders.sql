@@ -113,3 +113,54 @@ CREATE FUNCTION reminded_account(person uuid, wanted text) RETURNS uuid LANGUAGE
       AND NOT EXISTS (SELECT FROM reminder_optouts o WHERE o.account_id = g.account_id AND o.kind = wanted)
     ORDER BY g.granted_at, g.account_id LIMIT 1
 $$;
+
+-- Messages that can wait, such as reminders, say from when on they may be sent. They are leased after all others, so that a
+-- morning full of reminders keeps no login code waiting, and they count as owed from that time on.
+ALTER TABLE outbox_messages ADD COLUMN not_before timestamptz;
+DROP INDEX outbox_messages_waiting;
+CREATE INDEX outbox_messages_urgent ON outbox_messages (next_try_at)
+    WHERE sent_at IS NULL AND failed_at IS NULL AND not_before IS NULL;
+CREATE INDEX outbox_messages_patient ON outbox_messages (next_try_at)
+    WHERE sent_at IS NULL AND failed_at IS NULL AND not_before IS NOT NULL;
+
+-- School checks again by their deadline. A check stays as it was made; what was found later is a version of its own (the
+-- first is the check itself), and the newest counts. school_deadlines holds what is still to be looked at.
+CREATE TABLE school_rechecks (
+    check_id    uuid NOT NULL,
+    nth         smallint NOT NULL,
+    version     integer NOT NULL CHECK (version >= 2),
+    checked_on  date NOT NULL,
+    edition_id  text NOT NULL,
+    result      text NOT NULL CHECK (result IN ('PASSED', 'NEEDS_CATCH_UP', 'NO_RECORD')),
+    missing     jsonb NOT NULL DEFAULT '[]',    -- as in school_check_children
+    recheck_by  date,
+    made_at     timestamptz NOT NULL DEFAULT statement_timestamp(),
+    PRIMARY KEY (check_id, nth, version),
+    FOREIGN KEY (check_id, nth) REFERENCES school_check_children,
+    CHECK ((recheck_by IS NOT NULL) = (result = 'NEEDS_CATCH_UP')),
+    CHECK (recheck_by > checked_on)
+);
+COMMENT ON TABLE school_rechecks IS 'later versions of the verdict on a child of a school check';
+CREATE TRIGGER school_rechecks_append_only BEFORE UPDATE OR DELETE ON school_rechecks
+    FOR EACH ROW EXECUTE FUNCTION refuse_rewrite();
+
+CREATE TABLE school_deadlines (
+    check_id    uuid NOT NULL,
+    nth         smallint NOT NULL,
+    recheck_by  date NOT NULL,
+    PRIMARY KEY (check_id, nth),
+    FOREIGN KEY (check_id, nth) REFERENCES school_check_children
+);
+CREATE INDEX school_deadlines_by_day ON school_deadlines (recheck_by);
+COMMENT ON TABLE school_deadlines IS 'children to be checked again, and by when';
+
+CREATE FUNCTION school_deadlines_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO school_deadlines (check_id, nth, recheck_by)
+    SELECT a.check_id, a.nth, a.recheck_by FROM added a WHERE a.recheck_by IS NOT NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER school_deadlines_kept AFTER INSERT ON school_check_children
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION school_deadlines_kept();
+INSERT INTO school_deadlines (check_id, nth, recheck_by)
+SELECT check_id, nth, recheck_by FROM school_check_children WHERE recheck_by IS NOT NULL;

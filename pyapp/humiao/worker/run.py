@@ -30,6 +30,7 @@ from humiao.messaging.quiet import QuietHours
 from humiao.reminders.appointments import AppointmentReminder
 from humiao.reminders.due import DueKeeper
 from humiao.rooms.keeper import RoomKeeper
+from humiao.schoolcheck.rechecks import Rechecker
 from humiao.settings import Settings
 from humiao.waitlist.copies import RankKeeper
 from humiao.waitlist.offers import OfferMaker
@@ -132,7 +133,9 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             on_try=lambda ending: meters.messages.labels(ending).inc(),
             quiet=quiet,
         )
-        due, appointments = DueKeeper(database, Programmes(database), quiet), AppointmentReminder(database, quiet)
+        programmes = Programmes(database)
+        due, appointments = DueKeeper(database, programmes, quiet), AppointmentReminder(database, quiet)
+        rechecker = Rechecker(database, programmes)
         reconciler, housekeeper = Reconciler(database, gatekeeper, meters), Housekeeper(database)
         backlog = Backlog(database, meters)
         ranks = Ranks(gatekeeper.admitter)
@@ -145,7 +148,8 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             _every(10.0, "reconcile", reconciler.step, meters),
             _every(0.5, "rooms", RoomKeeper(database, vault).step, meters),
             _every(5.0, "due", due.step, meters),
-            _every(60.0, "appointments", appointments.step, meters),
+            _every(20.0, "appointments", appointments.step, meters),
+            _every(20.0, "rechecks", rechecker.step, meters),
             _every(5.0, "backlog", backlog.step, meters),
             _every(3600.0, "housekeeping", housekeeper.step, meters),
         ]

@@ -11,6 +11,6 @@ WITH coming AS MATERIALIZED (
     SELECT notice_id, 'appointment', person_id, claim_id FROM coming
     ON CONFLICT DO NOTHING RETURNING notice_id
 )
-INSERT INTO outbox_messages (topic, subject, next_try_at)
-SELECT 'reminder.appointment', 'reminder:' || notice_id, $2 FROM planned
+INSERT INTO outbox_messages (topic, subject, next_try_at, not_before)
+SELECT 'reminder.appointment', 'reminder:' || notice_id, $2, $2 FROM planned
 RETURNING message_id

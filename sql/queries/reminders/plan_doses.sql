@@ -18,6 +18,6 @@ WITH wished AS (
     FROM wished w JOIN notices n USING (person_id, kind)
     ON CONFLICT DO NOTHING RETURNING notice_id
 )
-INSERT INTO outbox_messages (topic, subject, next_try_at)
-SELECT DISTINCT 'reminder.dose', 'reminder:' || notice_id, $2::timestamptz FROM planned
+INSERT INTO outbox_messages (topic, subject, next_try_at, not_before)
+SELECT DISTINCT 'reminder.dose', 'reminder:' || notice_id, $2::timestamptz, $2::timestamptz FROM planned
 RETURNING message_id

@@ -1,5 +1,6 @@
 """What is due is kept up to date, and each reminder is planned once, outside the quiet hours, for who wants it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from humiao.immunizations.book import RuleBook
 from humiao.immunizations.models import Record
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
+from humiao.kit.sql import statement
 from humiao.messaging.outbox import OutboxSender
 from humiao.messaging.quiet import QuietHours
 from humiao.reminders.appointments import AppointmentReminder
@@ -239,9 +241,7 @@ async def test_the_day_before_a_reservation(
     claim = await make_claim(database, person, person, world)
     await move(database, claim, CONFIRM)
     for hour in (9, 10):
-        walk = AppointmentReminder(database, QUIET)
-        while await walk.step(at(hour)):
-            pass
+        await AppointmentReminder(database, QUIET, after=world.window_ids[0] - 1).step(at(hour))
     (message,) = await owed(connection, person)
     assert message["topic"] == "reminder.appointment" and message["payload"] == "{}"
     if cancelled:
@@ -250,3 +250,48 @@ async def test_the_day_before_a_reservation(
     assert len(texts) == (0 if cancelled else 1)
     left = (await owed(connection, person))[0]
     assert (left["last_error"], left["sent_at"] is None) == (("withdrawn", True) if cancelled else (None, False))
+
+
+async def test_messages_that_can_wait_come_after_all_others(
+    database: Database, connection: asyncpg.Connection, keys: Keys
+) -> None:
+    child = await a_child(connection, keys)
+    await keeper(database).step(at(10))
+    await connection.execute("UPDATE outbox_messages SET next_try_at = now() - interval '1 hour' WHERE sent_at IS NULL")
+    async with database.transaction() as open_one:
+        await open_one.execute("INSERT INTO outbox_messages (topic, subject) VALUES ('sms.login_code', 'code:test')")
+    async with database.transaction() as open_one:
+        leased = await open_one.fetch(statement("messaging/lease_due"), 2, 120)
+        assert sorted(row["topic"] for row in leased) == ["reminder.dose", "sms.login_code"]
+    assert len(await owed(connection, child)) > 1
+
+
+async def test_what_waits_for_the_morning_is_not_owed_yet(
+    database: Database, connection: asyncpg.Connection, keys: Keys
+) -> None:
+    await a_child(connection, keys)
+    await keeper(database).step(at(23, days=1))
+    assert (await connection.fetchrow(statement("messaging/backlog")))["waiting"] == 0
+    await connection.execute(
+        """UPDATE outbox_messages SET not_before = now() - interval '5 s', next_try_at = now(),
+                                      created_at = now() - interval '1 day' WHERE sent_at IS NULL"""
+    )
+    owing = await connection.fetchrow(statement("messaging/backlog"))
+    assert owing["waiting"] >= 1 and owing["lag_s"] == 0
+
+
+async def test_keepers_beside_each_other_plan_once(
+    database: Database, connection: asyncpg.Connection, keys: Keys
+) -> None:
+    child = await a_child(connection, keys)
+    keepers, now = [keeper(database) for _ in range(3)], at(10)
+    rows, _ = await keepers[0].read(now)
+    worked = await keepers[0].work_out(rows, now)
+    await asyncio.gather(*(one.keep(worked, now) for one in keepers))
+    planned = await connection.fetch("SELECT notice_id, kind FROM reminders WHERE person_id = $1", child)
+    notices = {row["notice_id"] for row in planned}
+    assert len(notices) == len({row["kind"] for row in planned}) == len(await owed(connection, child)) >= 1
+    every = await connection.fetchval(
+        "SELECT count(*) FROM outbox_messages WHERE topic = 'reminder.dose' AND sent_at IS NULL AND failed_at IS NULL"
+    )
+    assert every == len(notices)
