@@ -15,6 +15,7 @@ from humiao.clinics.router import router as clinics
 from humiao.eligibility.router import router as eligibility
 from humiao.immunizations.router import desk as records_desk
 from humiao.immunizations.router import router as own_records
+from humiao.reminders.router import router as reminders
 from humiao.residents.router import router as residents
 from humiao.rooms.router import router as rooms
 from humiao.scheduling.router import router as scheduling
@@ -31,6 +32,7 @@ ROUTERS: list[APIRouter] = [
     residents,
     vaccines,
     clinics,
+    reminders,
     own_records,
     records_desk,
     certificates,
@@ -55,6 +57,7 @@ DOMAINS = [
     {"name": "antiabuse", "description": "安全验证 / challenges"},
     {"name": "auth", "description": "登录：短信验证码与员工账号 / logging in"},
     {"name": "residents", "description": "家庭成员：接种人建档与绑定 / people one acts for"},
+    {"name": "reminders", "description": "提醒设置 / reminders"},
     {"name": "vaccines", "description": "疫苗目录 / the vaccine catalogue"},
     {"name": "immunizations", "description": "接种记录与推荐接种 / immunization records and recommendations"},
     {"name": "certificates", "description": "电子接种证：签发、打印、核验、作废 / certificates"},

@@ -40,6 +40,7 @@ from humiao.kit.meters import Exporter, HttpMeters, PoolMeters, new_registry
 from humiao.kit.problem_schema import describe, operation_id
 from humiao.kit.web import Edge, install_handlers
 from humiao.limits.service import LimitsService
+from humiao.reminders.service import RemindersService
 from humiao.residents.service import ResidentsService
 from humiao.rooms.service import RoomsService
 from humiao.scheduling.service import SchedulingService
@@ -69,6 +70,7 @@ class Services:
     scheduling: SchedulingService
     limits: LimitsService
     drafts: DraftsService
+    reminders: RemindersService
     own_records: OwnRecordsService
     records_desk: RecordsDesk
     certificates: CertificatesService
@@ -165,6 +167,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             scheduling=SchedulingService(database, engine),
             limits=limits,
             drafts=DraftsService(database, programmes),
+            reminders=RemindersService(database),
             own_records=own_records,
             records_desk=RecordsDesk(database, vault),
             certificates=CertificatesService(

@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     )
     challenge_ttl_s: int = Field(300, ge=30, description="how long a challenge may be solved and shown")
 
+    quiet_from_hour: int = Field(21, ge=0, le=23, description="reminders are not sent from this hour of the city's day")
+    quiet_until_hour: int = Field(8, ge=0, le=23, description="to this; the same hour twice means at any time")
     sms_gateway: Literal["file"] = Field("file", description="file: sms.jsonl below home, shown by `humiao up`")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is written to the logs")
 

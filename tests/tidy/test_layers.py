@@ -18,6 +18,7 @@ DOMAINS = {
     "limits",
     "lottery",
     "messaging",
+    "reminders",
     "residents",
     "rooms",
     "scheduling",

@@ -2,29 +2,34 @@
 
 A failed try waits longer each time; after eight the message is given up and kept with its last error. Errors are kept
 by their class alone, since a provider's error text may repeat the phone. What no longer holds is not sent: a used or
-expired code, the confirmation of a reservation that was cancelled since.
+expired code, the confirmation of a reservation that was cancelled since, the reminder of a dose that was given.
+Reminders wait for the end of the quiet hours, and for an answer that is worked out from the records as they are.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
 
+from humiao.errors import CITY_ZONE
 from humiao.kit.crypto import Unsealable, Vault
 from humiao.kit.database import Database
 from humiao.kit.masking import mask_name
 from humiao.kit.sql import statement
 from humiao.messaging import templates
 from humiao.messaging.gateway import SmsGateway
+from humiao.messaging.quiet import QuietHours
 
 log = structlog.get_logger(__name__)
 TRIES_MAX = 8
 LEASE_S = 120
 FIRST_WAIT_S = 5
 WAIT_S_MAX = 600
+STALE_WAIT = timedelta(minutes=1)
 
 RESERVATION_TEXTS = {
     "reservation.confirmed": templates.reservation_confirmed,
@@ -51,6 +56,17 @@ class NotSent:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """From when on a message may be sent; waiting for that is no failed try."""
+
+    at: datetime
+
+
+def _city_now() -> datetime:
+    return datetime.now(CITY_ZONE)
+
+
 def wait_s(tries: int) -> int:
     """Seconds to wait after so many failed tries: 5, 10, 20, … at most 600."""
     return int(min(WAIT_S_MAX, FIRST_WAIT_S * 2 ** (tries - 1)))
@@ -65,12 +81,15 @@ class OutboxSender:
         vault: Vault,
         gateway: SmsGateway,
         on_try: Callable[[str], None] = lambda _: None,
+        quiet: QuietHours = QuietHours(),
+        now: Callable[[], datetime] = _city_now,
     ) -> None:
-        """`on_try` is told what became of every try: `sent`, `later`, `given_up`."""
+        """`on_try` is told what became of every try: `sent`, `later`, `given_up`. `quiet` binds reminders."""
         self._database = database
         self._vault = vault
         self._gateway = gateway
         self._on_try = on_try
+        self._quiet, self._now = quiet, now
 
     async def send_due(self, at_most: int = 50) -> int:
         """Send up to `at_most` messages that are due; returns how many were sent."""
@@ -92,6 +111,9 @@ class OutboxSender:
                 await self._mark("mark_failed", message_id, sms.reason)
                 self._on_try("given_up")
                 return False
+            if isinstance(sms, Later):
+                await self._mark("postpone", message_id, sms.at)
+                return False
             await self._gateway.send(sms.phone, sms.text)
         except Exception as error:  # whatever a provider raises, the message stays owed
             name = type(error).__name__
@@ -111,7 +133,7 @@ class OutboxSender:
         async with self._database.transaction() as connection:
             await connection.execute(statement(f"messaging/{name}"), *values)
 
-    async def _compose(self, row: Any) -> Sms | NotSent:
+    async def _compose(self, row: Any) -> Sms | NotSent | Later:
         try:
             if row["topic"] == "sms.login_code":
                 return await self._login_code(row)
@@ -119,6 +141,8 @@ class OutboxSender:
                 return await self._reservation(row["topic"], row["subject"])
             if row["topic"] in OFFER_TEXTS:
                 return await self._offer(row["topic"], row["subject"])
+            if row["topic"] in ("reminder.dose", "reminder.appointment"):
+                return await self._reminder(row["topic"], row["subject"])
         except (Unsealable, KeyError, ValueError) as error:
             return NotSent(f"unreadable: {type(error).__name__}")
         return NotSent("unknown topic")
@@ -175,3 +199,44 @@ class OutboxSender:
             )
         )
         return Sms(self._vault.open(facts["phone_sealed"], row=facts["account_id"], field="phone"), text)
+
+    async def _reminder(self, topic: str, subject: str) -> Sms | NotSent | Later:
+        now = self._now()
+        allowed_at = self._quiet.after(now)
+        if allowed_at > now:
+            return Later(allowed_at)
+        notice_id = UUID(subject.removeprefix("reminder:"))
+        name = "reminder_dose_facts" if topic == "reminder.dose" else "reminder_appointment_facts"
+        async with self._database.read() as connection:
+            facts = await connection.fetchrow(statement(f"messaging/{name}"), notice_id)
+        if facts is None:
+            return NotSent("withdrawn")
+        if facts["account_id"] is None:
+            return NotSent("nobody to tell")
+        name_masked = mask_name(self._vault.open(facts["name_sealed"], row=facts["person_id"], field="name"))
+        phone = self._vault.open(facts["phone_sealed"], row=facts["account_id"], field="phone")
+        if topic == "reminder.appointment":
+            return self._of_appointment(facts, name_masked, phone, now)
+        if facts["stale"]:
+            return Later(now + STALE_WAIT)
+        if not facts["names"]:
+            return NotSent("withdrawn")
+        return Sms(phone, templates.reminder_dose(facts["kind"], name_masked, facts["names"]))
+
+    @staticmethod
+    def _of_appointment(facts: Any, name_masked: str, phone: str, now: datetime) -> Sms | NotSent:
+        if facts["state"] != "confirmed" or facts["starts_at"] <= now:
+            return NotSent("withdrawn")
+        return Sms(
+            phone,
+            templates.reminder_appointment(
+                templates.ReservationFacts(
+                    name_masked=name_masked,
+                    vaccine_name=facts["vaccine_name"],
+                    clinic_name=facts["clinic_name"],
+                    clinic_address=facts["clinic_address"],
+                    starts_at=facts["starts_at"],
+                    ends_at=facts["ends_at"],
+                )
+            ),
+        )

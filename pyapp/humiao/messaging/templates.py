@@ -1,5 +1,6 @@
 """What messages say. Names are masked: a phone's lock screen is read by others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,4 +87,28 @@ def offer_expired(facts: OfferFacts) -> str:
     return (
         f"{SIGNATURE}答复时间已过：{facts.name_masked}，{facts.vaccine_name}，{facts.clinic_name}。"
         "名额已给下一位，登记仍开放的可重新登记。"
+    )
+
+
+REMINDERS = {
+    "due": "到接种时间了",
+    "second_dose": "下一剂到接种时间了",
+    "overdue": "已超过推荐接种时间，请尽快补种",
+}
+
+
+def reminder_dose(kind: str, name_masked: str, names: Sequence[str]) -> str:
+    """Which doses are due or late, where to book, and how to hear no more of it."""
+    return (
+        f"{SIGNATURE}接种提醒：{name_masked}，{'、'.join(names)}{REMINDERS[kind]}。"
+        "请登录沪苗预约，可在“提醒设置”中关闭提醒。"
+    )
+
+
+def reminder_appointment(facts: ReservationFacts) -> str:
+    """Where to be and when, what to bring, and what to do who cannot come."""
+    return (
+        f"{SIGNATURE}预约提醒：{facts.name_masked}，{facts.vaccine_name}，"
+        f"{window_text(facts.starts_at, facts.ends_at)}，{facts.clinic_name}（{facts.clinic_address}）。"
+        "请携带有效证件和接种证按时到达；不能前来请及时取消。"
     )

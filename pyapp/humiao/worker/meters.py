@@ -4,7 +4,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from humiao.kit.meters import SECONDS
 
-LOOPS = ("expire", "offers", "outbox", "rooms", "ranks", "reconcile", "housekeeping", "backlog")
+LOOPS = ("expire", "offers", "outbox", "rooms", "ranks", "reconcile", "housekeeping", "backlog", "due",
+         "appointments", "rechecks")  # fmt: skip
 
 
 class WorkerMeters:
@@ -32,7 +33,9 @@ class WorkerMeters:
             "humiao_worker_messages", "Messages of the outbox, by what became of a try", ["ending"], registry=registry
         )
         self.waiting = Gauge("humiao_worker_outbox_waiting", "Messages that are owed", registry=registry)
-        self.lag = Gauge("humiao_worker_outbox_lag_seconds", "Age of the oldest message owed", registry=registry)
+        self.lag = Gauge(
+            "humiao_worker_outbox_lag_seconds", "Age of the oldest message owed that cannot wait", registry=registry
+        )
         for loop in LOOPS:
             for ending in ("done", "failed"):
                 self.runs.labels(loop, ending)

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.ledger import Ledger
 from humiao.booking.meters import CacheMeters, LedgerMeters
+from humiao.immunizations.service import Programmes
 from humiao.kit.database import Database
 from humiao.kit.keys import load_keys
 from humiao.kit.logs import configure_logs
@@ -25,7 +26,11 @@ from humiao.kit.meters import Exporter, PoolMeters, new_registry
 from humiao.main import addresses
 from humiao.messaging.gateway import FileGateway
 from humiao.messaging.outbox import OutboxSender
+from humiao.messaging.quiet import QuietHours
+from humiao.reminders.appointments import AppointmentReminder
+from humiao.reminders.due import DueKeeper
 from humiao.rooms.keeper import RoomKeeper
+from humiao.schoolcheck.rechecks import Rechecker
 from humiao.settings import Settings
 from humiao.waitlist.copies import RankKeeper
 from humiao.waitlist.offers import OfferMaker
@@ -120,9 +125,17 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             grace_ms=settings.hold_grace_s * 1000,
             meters=ledger_meters,
         )
+        quiet = QuietHours(settings.quiet_from_hour, settings.quiet_until_hour)
         sender = OutboxSender(
-            database, vault, FileGateway(settings.sms_path), on_try=lambda ending: meters.messages.labels(ending).inc()
+            database,
+            vault,
+            FileGateway(settings.sms_path),
+            on_try=lambda ending: meters.messages.labels(ending).inc(),
+            quiet=quiet,
         )
+        programmes = Programmes(database)
+        due, appointments = DueKeeper(database, programmes, quiet), AppointmentReminder(database, quiet)
+        rechecker = Rechecker(database, programmes)
         reconciler, housekeeper = Reconciler(database, gatekeeper, meters), Housekeeper(database)
         backlog = Backlog(database, meters)
         ranks = Ranks(gatekeeper.admitter)
@@ -134,6 +147,9 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             _every(0.3, "outbox", partial(sender.send_due, 50), meters),
             _every(10.0, "reconcile", reconciler.step, meters),
             _every(0.5, "rooms", RoomKeeper(database, vault).step, meters),
+            _every(5.0, "due", due.step, meters),
+            _every(20.0, "appointments", appointments.step, meters),
+            _every(20.0, "rechecks", rechecker.step, meters),
             _every(5.0, "backlog", backlog.step, meters),
             _every(3600.0, "housekeeping", housekeeper.step, meters),
         ]

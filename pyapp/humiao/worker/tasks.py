@@ -112,7 +112,7 @@ class Housekeeper:
 
 
 class Backlog:
-    """Looks how many messages are owed and how old the oldest is."""
+    """Looks how many messages are owed and how old the oldest is that cannot wait."""
 
     def __init__(self, database: Database, meters: WorkerMeters) -> None:
         self._database = database

@@ -7,22 +7,15 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
-import pytest_asyncio
 
 from humiao.kit.keys import Keys
 from tests.api.callers import Caller, staff_token
-from tests.factories import DISTRICT, make_clinic
+from tests.factories import DISTRICT
 from tests.unit.schoolcheck.lists import id_number
 from tests.unit.schoolcheck.test_service import add_dose, on_record
 from tests.unit.schoolcheck.test_verdict import AT_FOUR, AUTUMN, BORN, records
 
 Check = Callable[..., Awaitable[httpx.Response]]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def clinic(client: httpx.AsyncClient, connection: asyncpg.Connection, keys: Keys) -> Caller:
-    clinic_id = await make_clinic(connection)
-    return Caller(client, await staff_token(connection, keys, "clinic_staff", clinic_id))
 
 
 def child(name: str, number: str, **more: Any) -> dict[str, Any]:

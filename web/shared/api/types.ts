@@ -24,6 +24,7 @@ export type SessionWindow = ClinicSession['windows'][number]
 export type SessionStock = ClinicSession['stocks'][number]
 export type Person = Item<'/api/v1/resident/people'>
 export type NewPerson = Body<paths['/api/v1/resident/people']['post']>
+export type ReminderChoices = Body<paths['/api/v1/resident/reminders']['put']>
 export type Reservation = Item<'/api/v1/resident/reservations'>
 export type Campaign = Item<'/api/v1/public/campaigns'>
 export type CampaignDetail = Get<'/api/v1/public/campaigns/{campaign_id}'>

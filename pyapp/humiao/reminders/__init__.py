@@ -1,0 +1,1 @@
+"""What is due for whom, kept up to date, and the reminders planned from it."""
