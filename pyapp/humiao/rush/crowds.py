@@ -23,19 +23,30 @@ from humiao.rush.residents import CONNECTIONS, Goal, home_of
 AT_ONCE = 3  # requests that a script has under way
 THINK_S = (0.5, 3.0)  # of a person, before every step; scaled
 BUSY_S = 1.0  # a person's pause where the city said nothing of time
-NOTHING_KNOWN = (0, {})  # the connection ended before the answer
+NOTHING_KNOWN: tuple[int, dict[str, Any]] = (0, {})  # the connection ended before the answer
 Headers = dict[str, str]
 
 
 @dataclass
 class Crowd:
-    """One crowd: what it sent and what it was told of."""
+    """One crowd: what it was answered and what it was told of."""
 
     name: str
     people: list[UUID]
-    requests: int = 0
     told: dict[UUID, UUID] = field(default_factory=dict)  # person to hold
-    answers: dict[str, int] = field(default_factory=dict)  # by code, or status
+    answers: dict[str, int] = field(default_factory=dict)  # by code, or status where it is no refusal
+
+    @property
+    def requests(self) -> int:
+        """How many were sent and answered, or cut off."""
+        return sum(self.answers.values())
+
+    def count(self, code: str) -> None:
+        """One answer more."""
+        self.answers[code] = self.answers.get(code, 0) + 1
+
+
+Life = Callable[[Crowd, UUID], Awaitable[None]]
 
 
 class Ground:
@@ -50,9 +61,9 @@ class Ground:
         self._left = places
         self._http: dict[str, aiohttp.ClientSession] = {}
 
-    async def run(self, lives: list[tuple[Crowd, Callable[[Crowd, UUID], Awaitable[None]]]], patience_s: float) -> None:
+    async def run(self, lives: list[tuple[Crowd, Life]], patience_s: float) -> None:
         """Let everybody live until all places are taken, or patience ends."""
-        timeout = aiohttp.ClientTimeout(total=20)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=20)  # not of the line before connections
         for crowd, _ in lives:
             self._http[crowd.name] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS), timeout=timeout
@@ -63,8 +74,9 @@ class Ground:
             async with asyncio.timeout(patience_s):
                 await everybody
         except TimeoutError:
-            self.over.set()
+            pass  # the audit tells what was left
         finally:
+            self.over.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -75,16 +87,15 @@ class Ground:
         self, crowd: Crowd, person: UUID, verb: str, path: str, *, body: Any = None, more: Headers | None = None
     ) -> tuple[int, dict[str, Any]]:
         """One request: (status, answer); status 0 where nothing is known."""
-        crowd.requests += 1
         headers = self._shown[person] | {"X-Forwarded-For": home_of(person)} | (more or {})
         try:
             async with self._http[crowd.name].request(verb, self._url + path, json=body, headers=headers) as response:
                 status, answer = response.status, await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError):
+            crowd.count("no_answer")
             return NOTHING_KNOWN
         answer = answer if isinstance(answer, dict) else {}
-        code = str(answer.get("code", status))
-        crowd.answers[code] = crowd.answers.get(code, 0) + 1
+        crowd.count(str(answer.get("code", status)))
         return status, answer
 
     def tell(self, crowd: Crowd, person: UUID, hold_id: UUID) -> None:
@@ -123,7 +134,7 @@ class Ground:
             self.tell(crowd, person, UUID(answer["hold_id"]))
         return status, answer
 
-    async def hammer(self, crowd: Crowd, person: UUID, once: Callable[[str], Awaitable[bool]]) -> None:
+    async def hammer(self, once: Callable[[str], Awaitable[bool]]) -> None:
         """Several streams of one request, each with its key, none with a pause, until one has what it wanted."""
         done = False
 
@@ -142,7 +153,7 @@ class Ground:
             await self.hold(crowd, person, key, more)
             return person in crowd.told
 
-        await self.hammer(crowd, person, once)
+        await self.hammer(once)
 
     async def book(self, crowd: Crowd, person: UUID, more: Headers | None = None) -> str:
         """A person at the holds, with one key, until the answer is final; returns its code, '' where it is over."""

@@ -1,4 +1,9 @@
-"""Runs the openings of a fairness rehearsal against the city of a home, one after another."""
+"""Runs the openings of a fairness rehearsal against the city of a home: people, places and administrators of its own.
+
+Residents come in by the gate, over HTTP; the room is kept and offers are made by the city's own worker. Only what staff
+do (open the room, publish, close and draw the campaign, bring doses) is called in this process, as in an API process
+that residents do not crowd.
+"""
 
 import asyncio
 import os
@@ -7,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from uuid import uuid4
 
 import asyncpg
@@ -34,13 +39,13 @@ from humiao.waitlist.schemas import CampaignInput, GroupInput, ReleaseInput
 
 Opening = Literal["plain", "room", "draw"]
 OPENINGS: tuple[Opening, ...] = ("plain", "room", "draw")
-LEAD_S = 5  # before an opening: a room that is switched on is enforced three seconds later
-LATE_S = 0.5  # people come until so long after it
-ENTRIES_PER_S = 40  # registrations that two cores take, scripts' repeats among them
+PLAIN_LEAD_S = 3  # people come so long before a plain opening
+ENTRIES_S_MIN = 6  # a room that is switched on is enforced three seconds later
+ENTRIES_PER_S = 60  # people that two cores register or give a ticket, with the repeats of scripts
+LATE_S = 0.5  # people come until so long after an opening
 PATIENCE_S = 120.0
 BORN = date(1990, 1, 1)  # as rush/make_residents.sql writes
 REASON = "演练"
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -49,21 +54,61 @@ class Terms:
 
     scripts: int = 1000
     humans: int = 1000
-    places: int = 300
-    per_minute: int = 900  # let in by the room
+    places: int = 400
+    per_minute: int = 480  # let in by the room; few against the places, see docs/operations/faults.md
     think: float = 0.5
-    drawn: bool = True  # False for a control: whoever joins or registers first is first
+    drawn: bool = True  # False is the control: the campaign goes by who registered first
+
+    @property
+    def entries_s(self) -> int:
+        """Seconds in which everybody can register or join."""
+        return max(ENTRIES_S_MIN, (self.scripts + self.humans) // ENTRIES_PER_S)
 
 
+@dataclass(frozen=True)
 class City:
-    """What a rehearsal needs of a running city: its database, its keys, and two administrators of its own."""
+    """What a rehearsal needs of a running city: its address, its keys, its database, two administrators of its own."""
 
-    def __init__(self, settings: Settings, url: str, keys: Keys, connection: Any, staff: Sequence[Staff]) -> None:
-        self.settings, self.url, self.keys, self.connection, self.staff = settings, url, keys, connection, staff
+    settings: Settings
+    url: str
+    keys: Keys
+    connection: Any
+    staff: tuple[Staff, ...]
+
+    async def tokens(self) -> Tokens:
+        """What signs for residents, for an hour."""
+        generations = await read_generations(self.connection)
+        return Tokens(self.keys.token_keys, ttl_s=3600, generations=generations)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One opening's people and where they race."""
+
+    terms: Terms
+    ground: Ground
+    scripts: Crowd
+    humans: Crowd
+
+
+async def rehearse_fairness(
+    settings: Settings,
+    url: str,
+    terms: Terms,
+    openings: Sequence[Opening] = OPENINGS,
+    on_opening: Callable[[Opening], None] = lambda _: None,
+) -> list[Outcome]:
+    """Both crowds through one opening after another; the outcomes in this order."""
+    outcomes = []
+    async with _at_city(settings, url) as city:
+        for opening in openings:
+            on_opening(opening)
+            outcomes.append(await _live_through(city, opening, terms))
+    return outcomes
 
 
 @asynccontextmanager
-async def at_city(settings: Settings, url: str) -> AsyncIterator[City]:
+async def _at_city(settings: Settings, url: str) -> AsyncIterator[City]:
     """The city, with administrators who are dismissed at the end."""
     connection = await asyncpg.connect(settings.database_url)
     staff: list[Staff] = []
@@ -71,135 +116,123 @@ async def at_city(settings: Settings, url: str) -> AsyncIterator[City]:
         for _ in range(2):
             staff_id = await connection.fetchval(statement("rush/make_administrator"), uuid4().hex[:12])
             staff.append(Staff(staff_id, uuid4(), "city_admin", None, None))
-        yield City(settings, url, load_keys(settings.keys_path), connection, staff)
+        yield City(settings, url, load_keys(settings.keys_path), connection, tuple(staff))
     finally:
         for one in staff:
             await connection.execute(statement("rush/dismiss_clerk"), one.staff_id)
         await connection.close()
 
 
-@asynccontextmanager
-async def _services(city: City) -> AsyncIterator[tuple[RoomsService, CampaignsService]]:
-    """The city's side, in this process as in an API process that residents do not crowd."""
+async def _live_through(city: City, opening: Opening, terms: Terms) -> Outcome:
+    cast = await _assemble(city, opening, terms)
+    scripts, humans, goal = cast.scripts, cast.humans, cast.ground.goal
+    began = time.monotonic()
+    if opening == "plain":
+        plain = Plain(cast.ground, spread_over(humans.people, cast.ground.opens_at, PLAIN_LEAD_S, LATE_S))
+        await cast.ground.run([(scripts, plain.script), (humans, plain.human)], PATIENCE_S)
+    elif opening == "room":
+        await _through_room(city, cast)
+    else:
+        await _through_draw(city, cast)
+    seconds = time.monotonic() - began
+    violations = await audit_ledger(city.connection, goal.session_id, scripts.told | humans.told)
+    violations["cache_differs"] = await audit_cache(city.settings, city.connection, goal.session_id)
+    return Outcome(
+        opening, terms.scripts + terms.humans, terms.scripts, terms.places, len(scripts.told), len(humans.told),
+        scripts.requests, humans.requests, violations, seconds, scripts.answers, humans.answers,
+    )  # fmt: skip
+
+
+async def _assemble(city: City, opening: Opening, terms: Terms) -> Cast:
+    people = await make_people(city.connection, city.keys.vault(), terms.scripts + terms.humans)
+    lead_s = terms.entries_s if opening == "room" else PLAIN_LEAD_S
+    opens_at = (datetime.now(UTC) + timedelta(seconds=lead_s + 1)).replace(microsecond=0)
+    channel, bookable_from = ("campaign", None) if opening == "draw" else ("h5", opens_at)
+    row = await city.connection.fetchrow(
+        statement("rush/make_session"),
+        terms.places, datetime.now(UTC) + timedelta(days=1), os.urandom(4).hex(), channel, bookable_from,
+    )  # fmt: skip
+    goal = Goal(row["session_id"], row["window_id"], row["stock_id"], row["vaccine_code"])
+    shown = signed(await city.tokens(), people, goal.vaccine_code)
+    ground = Ground(city.url, goal, shown, places=terms.places, opens_at=opens_at, think=terms.think)
+    return Cast(terms, ground, Crowd("scripts", people[: terms.scripts]), Crowd("humans", people[terms.scripts :]))
+
+
+async def _through_room(city: City, cast: Cast) -> None:
+    ground, boss = cast.ground, city.staff[0]
+    database = await Database.connect(str(city.settings.database_url), connections=2)
+    try:
+        rooms = RoomsService(database, await city.tokens(), city.keys.vault())
+        asked = RoomInput(
+            scope="session", title=REASON, session_ids=[ground.goal.session_id], opens_at=ground.opens_at,
+            rate_per_minute=cast.terms.per_minute,
+        )  # fmt: skip
+        room_id: int = unwrap(await rooms.open(boss, asked, uuid4().hex))["room_id"]
+        room = Room(ground, spread_over(cast.humans.people, ground.opens_at, cast.terms.entries_s, LATE_S), room_id)
+        try:
+            patience_s = cast.terms.entries_s + 60 * cast.terms.places / cast.terms.per_minute + PATIENCE_S
+            await ground.run([(cast.scripts, room.script), (cast.humans, room.human)], patience_s)
+        finally:
+            unwrap(await rooms.change(boss, room_id, RoomChange(state="closed", reason=REASON), uuid4().hex))
+    finally:
+        await database.close()
+
+
+async def _through_draw(city: City, cast: Cast) -> None:
     database = await Database.connect(str(city.settings.database_url), connections=2)
     gatekeeper = Gatekeeper(str(city.settings.redis_url), database, permit_ttl_ms=city.settings.permit_ttl_ms)
-    vault = city.keys.vault()
-    tokens = Tokens(city.keys.token_keys, ttl_s=3600, generations=await read_generations(city.connection))
     try:
-        yield RoomsService(database, tokens, vault), CampaignsService(database, vault, Ranks(gatekeeper.admitter))
+        campaigns = CampaignsService(database, city.keys.vault(), Ranks(gatekeeper.admitter))
+        await _hold_campaign(city, cast, campaigns)
     finally:
         await gatekeeper.close()
         await database.close()
 
 
-async def rehearse_fairness(
-    settings: Settings, url: str, terms: Terms, openings: Sequence[Opening] = OPENINGS,
-    on_opening: Callable[[Opening], None] = lambda _: None,
-) -> list[Outcome]:  # fmt: skip
-    """Both crowds through each opening; the outcomes in this order."""
-    outcomes = []
-    async with at_city(settings, url) as city:
-        for opening in openings:
-            on_opening(opening)
-            outcomes.append(await live_through(city, opening, terms))
-    return outcomes
-
-
-async def live_through(city: City, opening: Opening, terms: Terms) -> Outcome:
-    """One opening with people, a clinic and places of its own."""
-    people = await make_people(city.connection, city.keys.vault(), terms.scripts + terms.humans)
-    scripts, humans = Crowd("scripts", people[: terms.scripts]), Crowd("humans", people[terms.scripts :])
-    opens_at = (datetime.now(UTC) + timedelta(seconds=LEAD_S + 1)).replace(microsecond=0)
-    channel = "campaign" if opening == "draw" else "h5"
-    row = await city.connection.fetchrow(
-        statement("rush/make_session"), terms.places, datetime.now(UTC) + timedelta(days=1), os.urandom(4).hex(),
-        channel, opens_at if opening != "draw" else None,
-    )  # fmt: skip
-    goal = Goal(row["session_id"], row["window_id"], row["stock_id"], row["vaccine_code"])
-    tokens = Tokens(city.keys.token_keys, ttl_s=3600, generations=await read_generations(city.connection))
-    shown = signed(tokens, people, goal.vaccine_code)
-    ground = Ground(city.url, goal, shown, places=terms.places, opens_at=opens_at, think=terms.think)
-    began = time.monotonic()
-    async with _services(city) as (rooms, campaigns):
-        if opening == "plain":
-            plain = Plain(ground, spread_over(humans.people, opens_at, LEAD_S, LATE_S))
-            await ground.run([(scripts, plain.script), (humans, plain.human)], PATIENCE_S)
-        elif opening == "room":
-            await _through_room(city, rooms, ground, terms, scripts, humans)
-        else:
-            await _through_draw(city, campaigns, ground, terms, scripts, humans)
-    seconds = time.monotonic() - began
-    told = scripts.told | humans.told
-    violations = await audit_ledger(city.connection, goal.session_id, told)
-    violations["cache_differs"] = await audit_cache(city.settings, city.connection, goal.session_id)
-    return Outcome(
-        opening, len(people), terms.scripts, terms.places, len(scripts.told), len(humans.told), scripts.requests,
-        humans.requests, violations, seconds, scripts.answers, humans.answers,
-    )  # fmt: skip
-
-
-async def _through_room(
-    city: City, rooms: RoomsService, ground: Ground, terms: Terms, scripts: Crowd, humans: Crowd
-) -> None:
-    # A control has no draw: the room has opened before anybody comes, and whoever joins first is first.
-    opens_at = ground.opens_at if terms.drawn else ground.opens_at - timedelta(seconds=LEAD_S + 2)
-    asked = RoomInput(
-        scope="session", title=REASON, session_ids=[ground.goal.session_id], opens_at=opens_at,
-        rate_per_minute=terms.per_minute,
-    )  # fmt: skip
-    opened: dict[str, Any] = _told(await rooms.open(city.staff[0], asked, uuid4().hex))
-    room = Room(ground, spread_over(humans.people, ground.opens_at, LEAD_S, LATE_S), opened["room_id"])
-    try:
-        await ground.run([(scripts, room.script), (humans, room.human)], PATIENCE_S)
-    finally:
-        closing = RoomChange(state="closed", reason=REASON)
-        _told(await rooms.change(city.staff[0], opened["room_id"], closing, uuid4().hex))
-
-
-async def _through_draw(
-    city: City, campaigns: CampaignsService, ground: Ground, terms: Terms, scripts: Crowd, humans: Crowd
-) -> None:
-    registration_s = max(3, (terms.scripts + terms.humans) // ENTRIES_PER_S)
+async def _hold_campaign(city: City, cast: Cast, campaigns: CampaignsService) -> None:
+    """Registration, draw, offers; the campaign is ended, whatever happens."""
+    boss, entries_s = city.staff[0], cast.terms.entries_s
     opens_at = (datetime.now(UTC) + timedelta(seconds=1)).replace(microsecond=0)
-    closes_at = opens_at + timedelta(seconds=registration_s)
-    day = datetime.now(CITY_ZONE).date()
-    months = (day.year - BORN.year) * 12 + day.month - BORN.month
-    asked = CampaignInput(
-        title=REASON, vaccine_code=ground.goal.vaccine_code, mode="draw" if terms.drawn else "queue",
-        opens_at=opens_at, closes_at=closes_at, eligible=GroupInput(from_months=months, below_months=months + 1),
-        entropy_rule="演练：截止后产生的随机数" if terms.drawn else None,
-    )  # fmt: skip
-    boss = city.staff[0]
-    campaign_id = _told(await campaigns.create(boss, asked, uuid4().hex))["campaign_id"]
-    _told(await campaigns.publish(boss, campaign_id, uuid4().hex))
-    draw = Draw(ground, spread_over(humans.people, opens_at, 0.0, registration_s / 2), campaign_id)
-    city_side = asyncio.create_task(_draw_and_offer(city, campaigns, ground, terms, campaign_id, closes_at, draw))
+    asked = _campaign(cast, opens_at, opens_at + timedelta(seconds=entries_s))
+    campaign_id: int = unwrap(await campaigns.create(boss, asked, uuid4().hex))["campaign_id"]
+    unwrap(await campaigns.publish(boss, campaign_id, uuid4().hex))
+    # People read before they register, and nobody leaves it to the last minute.
+    draw = Draw(cast.ground, spread_over(cast.humans.people, opens_at, -0.2 * entries_s, 0.6 * entries_s), campaign_id)
+    offering = asyncio.create_task(_draw_and_offer(city, cast, campaigns, campaign_id, asked.closes_at, draw))
     try:
-        await ground.run([(scripts, draw.script), (humans, draw.human)], registration_s + PATIENCE_S)
-        await city_side
+        await cast.ground.run([(cast.scripts, draw.script), (cast.humans, draw.human)], entries_s + PATIENCE_S)
+        await offering
     finally:
-        city_side.cancel()
+        offering.cancel()
         await campaigns.end(boss, campaign_id, REASON, uuid4().hex)
 
 
+def _campaign(cast: Cast, opens_at: datetime, closes_at: datetime) -> CampaignInput:
+    """A campaign that only the rehearsal's people fit: who was born in their month."""
+    day = datetime.now(CITY_ZONE).date()
+    months = (day.year - BORN.year) * 12 + day.month - BORN.month
+    return CampaignInput(
+        title=REASON, vaccine_code=cast.ground.goal.vaccine_code, mode="draw" if cast.terms.drawn else "queue",
+        opens_at=opens_at, closes_at=closes_at, eligible=GroupInput(from_months=months, below_months=months + 1),
+        entropy_rule="演练：截止后产生的随机数" if cast.terms.drawn else None,
+    )  # fmt: skip
+
+
 async def _draw_and_offer(
-    city: City, campaigns: CampaignsService, ground: Ground, terms: Terms, campaign_id: int, closes_at: datetime,
-    draw: Draw,
-) -> None:  # fmt: skip
-    """The city's side: close, draw by two officers, bring doses, tell who is offered one."""
+    city: City, cast: Cast, campaigns: CampaignsService, campaign_id: int, closes_at: datetime, draw: Draw
+) -> None:
+    """The city's side: close, draw by two officers, bring doses; then tell whoever is offered one."""
+    boss = city.staff[0]
     await asyncio.sleep((closes_at - datetime.now(UTC)).total_seconds() + 0.05)
-    _told(await campaigns.close(city.staff[0], campaign_id, REASON, uuid4().hex))
-    if terms.drawn:
+    unwrap(await campaigns.close(boss, campaign_id, REASON, uuid4().hex))
+    if cast.terms.drawn:
         value = os.urandom(16).hex()
         for officer in city.staff:
-            _told(await campaigns.read_entropy(officer, campaign_id, value, uuid4().hex))
-    doses = ReleaseInput(stock_id=ground.goal.stock_id, doses=terms.places)
-    _told(await campaigns.release(city.staff[0], campaign_id, doses, uuid4().hex))
-    while not ground.over.is_set():
+            unwrap(await campaigns.read_entropy(officer, campaign_id, value, uuid4().hex))
+    doses = ReleaseInput(stock_id=cast.ground.goal.stock_id, doses=cast.terms.places)
+    unwrap(await campaigns.release(boss, campaign_id, doses, uuid4().hex))
+    while not cast.ground.over.is_set():
         for row in await city.connection.fetch(statement("rush/open_offers"), campaign_id):
             draw.message(row["person_id"], row["offer_id"])
-        await ground.wait(0.2)
-
-
-def _told(answer: Any) -> Any:
-    return unwrap(answer)
+        await cast.ground.wait(0.2)
+    draw.end()

@@ -20,12 +20,15 @@ def most_by_chance(people: int, scripts: int, places: int, chance: Fraction = CH
     """
     if not (0 <= scripts <= people and 0 <= places <= people):
         raise ValueError("places and scripts are among the people")
+    humans, taken = people - scripts, min(scripts, places)
     every, beyond = comb(people, places), 0
-    for taken in range(min(scripts, places), -1, -1):
-        beyond += comb(scripts, taken) * comb(people - scripts, places - taken)
-        if Fraction(beyond, every) >= chance:
+    ways = comb(scripts, taken) * comb(humans, places - taken)
+    while True:
+        beyond += ways  # of as many or more
+        if beyond * chance.denominator >= every * chance.numerator:
             return taken
-    return 0
+        ways = ways * taken * (humans - places + taken) // ((scripts - taken + 1) * (places - taken + 1))
+        taken -= 1
 
 
 def most_allowed(people: int, scripts: int, places: int) -> int:

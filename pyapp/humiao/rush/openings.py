@@ -1,4 +1,8 @@
-"""How scripts and people live through an opening: plain, with a waiting room, or by a draw."""
+"""How scripts and people live through an opening: plain, with a waiting room, or by a draw.
+
+A script does whatever a rush rewards, also where nothing is to be gained by it: joins and registers in the first
+instant, sends everything several times at once, asks for a place before it is its turn.
+"""
 
 import asyncio
 import random
@@ -10,7 +14,7 @@ from uuid import UUID, uuid4
 
 from humiao.rush.crowds import Crowd, Ground, Headers, pause_s
 
-REGISTERED = {"already_registered"}
+DONE_REGISTERING = {"already_registered", "registration_closed"}
 AFTER_OPENING_S = (1.0, 5.0)  # of the page: when it looks again at a room that has just opened; scaled as thinking is
 
 
@@ -45,7 +49,7 @@ class Room:
             tickets.extend([ticket] if ticket else [])
             return bool(tickets)
 
-        await self._ground.hammer(crowd, person, join)
+        await self._ground.hammer(join)
         if tickets:
             await self._ground.hammer_holds(crowd, person, tickets[0])
 
@@ -88,16 +92,22 @@ class Draw:
 
     def __init__(self, ground: Ground, comes: Mapping[UUID, float], campaign_id: int) -> None:
         self._ground, self._comes, self._path = ground, comes, f"/campaigns/{campaign_id}/entries"
-        self.offers: dict[UUID, asyncio.Future[UUID]] = {}
+        self._letters: dict[UUID, asyncio.Future[UUID | None]] = {}
 
     def message(self, person: UUID, offer_id: UUID) -> None:
         """A person is told of an offer, once."""
-        told = self._letterbox(person)
-        if not told.done():
-            told.set_result(offer_id)
+        letter = self._letter(person)
+        if not letter.done():
+            letter.set_result(offer_id)
 
-    def _letterbox(self, person: UUID) -> asyncio.Future[UUID]:
-        return self.offers.setdefault(person, asyncio.get_running_loop().create_future())
+    def end(self) -> None:
+        """Nobody else is offered anything."""
+        for letter in self._letters.values():
+            if not letter.done():
+                letter.set_result(None)
+
+    def _letter(self, person: UUID) -> asyncio.Future[UUID | None]:
+        return self._letters.setdefault(person, asyncio.get_running_loop().create_future())
 
     async def script(self, crowd: Crowd, person: UUID) -> None:
         """Registers as if the first were served first, and accepts at once."""
@@ -105,15 +115,15 @@ class Draw:
         async def register(key: str) -> bool:
             return await self._register(crowd, person, key)
 
-        await self._ground.hammer(crowd, person, register)
-        offer_id = await self._offered(person)
+        await self._ground.hammer(register)
+        offer_id = await self._letter(person)
         if offer_id is None:
             return
 
         async def accept(key: str) -> bool:
             return await self._accept(crowd, person, offer_id, key)
 
-        await self._ground.hammer(crowd, person, accept)
+        await self._ground.hammer(accept)
 
     async def human(self, crowd: Crowd, person: UUID) -> None:
         """Registers some time before the closing, reads the offer, accepts."""
@@ -123,7 +133,7 @@ class Draw:
         while not await self._register(crowd, person, key):
             if await ground.wait(1.0):
                 return
-        offer_id = await self._offered(person)
+        offer_id = await self._letter(person)
         if offer_id is None or await ground.think():
             return
         key = uuid4().hex
@@ -131,28 +141,19 @@ class Draw:
             if await ground.wait(1.0):
                 return
 
-    async def _offered(self, person: UUID) -> UUID | None:
-        """The offer once there is one; None where all doses went to others."""
-        told = self._letterbox(person)
-        over = asyncio.ensure_future(self._ground.over.wait())
-        try:
-            await asyncio.wait({told, over}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            over.cancel()
-        return told.result() if told.done() and not told.cancelled() else None
-
     async def _register(self, crowd: Crowd, person: UUID, key: str) -> bool:
+        """Whether there is nothing more to do: registered, or too late."""
         body = {"person_id": str(person), "clinics": []}
         status, answer = await self._ground.ask(
             crowd, person, "POST", self._path, body=body, more={"Idempotency-Key": key}
         )
-        return status == 201 or answer.get("code") in REGISTERED
+        return status == 201 or answer.get("code") in DONE_REGISTERING
 
     async def _accept(self, crowd: Crowd, person: UUID, offer_id: UUID, key: str) -> bool:
-        status, answer = await self._ground.ask(
+        status, _ = await self._ground.ask(
             crowd, person, "POST", f"/offers/{offer_id}/accept",
             body={"window_id": self._ground.goal.window_id}, more={"Idempotency-Key": key},
         )  # fmt: skip
         if status == 200:
             self._ground.tell(crowd, person, offer_id)
-        return status == 200 or answer.get("code") == "offer_ended"
+        return status == 200  # to another stream's key it is an offer that has ended: this one asks on
