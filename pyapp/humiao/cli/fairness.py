@@ -56,7 +56,7 @@ def show(outcomes: Sequence[Outcome], terms: Terms, console: Console) -> None:
         )  # fmt: skip
     console.print(table)
     console.print(
-        f"至多 / at most：份额加 / share and {float(SHARE_OVER):.0%}，人少时 / in small crowds P < {float(CHANCE):.0e}；"
+        f"至多 / at most：份额加 / share + {float(SHARE_OVER):.0%}，人少 / small crowds P < {float(CHANCE):.0e}；"
         f"思考时间 / thinking × {terms.think}；放行 / let in {terms.per_minute}/min",
         highlight=False,
     )
