@@ -12,7 +12,7 @@ WEB_PACKAGES := web/package.json web/package-lock.json web/h5/package.json web/s
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run build venv core web-packages web lint format openapi browser test test-fast fuzz bench loaders loadtest soak offers \
+.PHONY: help run build venv core web-packages web lint format openapi browser test test-fast fuzz bench loaders loadtest soak fairness offers \
 	room-histories lock clean
 
 help: ## show the verbs
@@ -89,6 +89,9 @@ SOAK_SEED ?= 1
 
 soak: build ## kill gate, API, Valkey and PostgreSQL at random under load for SOAK_MINUTES, then audit (SOAK_SEED)
 	$(PY) -m tests.faults.soak --minutes $(SOAK_MINUTES) --seed $(SOAK_SEED)
+
+fairness: build ## 1,000 scripts without patience against 1,000 people: plain opening, waiting room, draw (three minutes)
+	$(PY) -m tests.faults.fairness --json-file bench/results/fairness.json
 
 offers: build ## let 500 people accept, decline and let pass the offers of killed workers, then audit (HUMIAO_OFFER_CLIENTS)
 	HUMIAO_OFFER_CLIENTS=$${HUMIAO_OFFER_CLIENTS:-500} $(BIN)/pytest -q tests/concurrency/test_offers.py

@@ -66,7 +66,7 @@ class Town:
         """Open sessions with one window of `places` each."""
         starts = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
         rows = [
-            await self.sql.fetchrow(statement("rush/make_session"), places, starts, uuid4().hex[:8])
+            await self.sql.fetchrow(statement("rush/make_session"), places, starts, uuid4().hex[:8], "h5", None)
             for _ in range(count)
         ]
         await self.sql.execute("ANALYZE clinics, clinic_sessions, windows, window_quotas, session_stocks")

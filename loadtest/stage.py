@@ -46,7 +46,7 @@ async def prepare(*, residents: int, places: int) -> dict[str, Any]:
     tokens = Tokens(keys.token_keys, ttl_s=7200, generations=await read_generations(connection))
     people = await make_people(connection, keys.vault(), residents)
     starts = datetime.now(UTC) + timedelta(days=1)
-    row = await connection.fetchrow(statement("rush/make_session"), places, starts, os.urandom(4).hex())
+    row = await connection.fetchrow(statement("rush/make_session"), places, starts, os.urandom(4).hex(), "h5", None)
     await connection.close()
     return {
         "url": url,

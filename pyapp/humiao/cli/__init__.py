@@ -348,6 +348,28 @@ def rush(
     raise typer.Exit(code)
 
 
+@app.command()
+def fairness(
+    scripts: Annotated[int, typer.Option(min=1, max=20_000, help="多少脚本 / how many scripts")] = 1000,
+    humans: Annotated[int, typer.Option(min=1, max=20_000, help="多少人 / how many people")] = 1000,
+    places: Annotated[int, typer.Option(min=1, max=10_000, help="多少个号 / for how many places")] = 400,
+    per_minute: Annotated[
+        int | None,
+        typer.Option(min=1, max=600_000, help="排队大厅每分钟放行 / let in by the room; none: places × 1.2"),
+    ] = None,
+    think: Annotated[float, typer.Option(min=0, max=10, help="思考时间倍数 / factor on 0.5-3 s of thinking")] = 0.5,
+    json_file: Annotated[Path | None, typer.Option(help="write the outcomes here as JSON")] = None,
+) -> None:
+    """公平演练 / scripts against people; fails where scripts get more than their share in room or draw."""
+    from humiao.cli.fairness import fairness_at_terminal
+    from humiao.rush.fair_run import Terms
+
+    if places > scripts + humans:
+        raise typer.BadParameter("号多于人 / more places than people", param_hint="--places")
+    terms = Terms(scripts, humans, places, per_minute or max(1, places * 6 // 5), think)
+    raise typer.Exit(fairness_at_terminal(_addressed(), console, terms, json_file))
+
+
 @demo_app.command("load")
 def demo_load() -> None:
     """载入演示城市 / load clinics, two weeks of sessions and demo accounts; adds only what is missing."""

@@ -50,8 +50,9 @@ async def rehearse(
         on_progress(0, residents, "居民 / residents")
         people = await make_people(connection, keys.vault(), residents)
         row = await connection.fetchrow(
-            statement("rush/make_session"), places, datetime.now(UTC) + timedelta(days=1), os.urandom(4).hex()
-        )
+            statement("rush/make_session"),
+            places, datetime.now(UTC) + timedelta(days=1), os.urandom(4).hex(), "h5", None,
+        )  # fmt: skip
         goal = Goal(row["session_id"], row["window_id"], row["stock_id"], row["vaccine_code"])
         verdict = Verdict()
         waves = waves_of(residents, places, len(faults))
