@@ -1,4 +1,7 @@
-"""Who is asking, as FastAPI dependencies. Each raises Problem `not_logged_in` or `token_expired` (401)."""
+"""Who is asking, as FastAPI dependencies. Each raises Problem `not_logged_in` or `token_expired` (401).
+
+Whoever may do more than others is let through here as well: one check of a role for every router.
+"""
 
 from typing import Annotated
 from uuid import UUID
@@ -69,6 +72,13 @@ async def current_staff(
 ) -> Staff:
     """The member of staff by token and a login session that still counts; role and place are fresh."""
     return unwrap(await service.check_staff(unwrap(_tokens(request).read_staff(token))))
+
+
+async def city_administrator(me: Annotated[Staff, Depends(current_staff)]) -> Staff:
+    """A city administrator; raises Problem `forbidden` for other staff."""
+    if me.role != "city_admin":
+        raise Problem("forbidden")
+    return me
 
 
 async def login_session(request: Request, token: BearerToken) -> UUID:

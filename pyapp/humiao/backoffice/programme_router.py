@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 
+from humiao.auth.dependencies import city_administrator
 from humiao.auth.tokens import Staff
-from humiao.backoffice.router import city_administrator
 from humiao.errors import unwrap
 from humiao.immunizations.draft_schemas import (
     DraftAnswer,

@@ -6,9 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from humiao.antiabuse.schemas import VelocityAnswer
 from humiao.antiabuse.service import AntiAbuseService
-from humiao.auth.dependencies import current_staff
-from humiao.auth.tokens import Staff
-from humiao.errors import Problem
+from humiao.auth.dependencies import city_administrator
 from humiao.kit.problem_schema import problems
 from humiao.limits.schemas import LimitsAnswer
 from humiao.limits.service import LimitsService
@@ -26,13 +24,6 @@ def limits_service(request: Request) -> LimitsService:
     """The service wired in main.py."""
     found: LimitsService = request.app.state.services.limits
     return found
-
-
-async def city_administrator(me: Annotated[Staff, Depends(current_staff)]) -> Staff:
-    """A city administrator; raises Problem `forbidden` for other staff."""
-    if me.role != "city_admin":
-        raise Problem("forbidden")
-    return me
 
 
 @router.get(

@@ -25,12 +25,7 @@ from humiao.booking.service import BookingService
 from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
 from humiao.kit.shapes import PathId
-from humiao.kit.web import idempotency_key
-
-
-def _not_stored(response: Response) -> None:
-    """What is a person's, and what changes by the second, is kept by nobody on the way."""
-    response.headers["Cache-Control"] = "no-store"
+from humiao.kit.web import idempotency_key, not_stored
 
 
 def _as_told_first(answer: Any, status: int = 200) -> Response:
@@ -38,7 +33,7 @@ def _as_told_first(answer: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(answer), status, {"Cache-Control": "no-store"}, media_type="application/json")
 
 
-router = APIRouter(prefix="/api/v1/resident", tags=["booking"], dependencies=[Depends(_not_stored)])
+router = APIRouter(prefix="/api/v1/resident", tags=["booking"], dependencies=[Depends(not_stored)])
 public = APIRouter(prefix="/api/v1/public", tags=["booking"])
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
-from humiao.auth.dependencies import current_resident, current_staff
+from humiao.auth.dependencies import city_administrator, current_resident
 from humiao.auth.tokens import Resident, Staff
 from humiao.certificates.payload import NUMBER
 from humiao.certificates.schemas import (
@@ -21,7 +21,7 @@ from humiao.certificates.schemas import (
 )
 from humiao.certificates.service import CertificatesService
 from humiao.certificates.verifying import VerifyingService
-from humiao.errors import Problem, unwrap
+from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
 from humiao.kit.web import idempotency_key
 
@@ -40,13 +40,6 @@ def verifying_service(request: Request) -> VerifyingService:
     """The service wired in main.py."""
     found: VerifyingService = request.app.state.services.verifying
     return found
-
-
-async def city_administrator(me: Annotated[Staff, Depends(current_staff)]) -> Staff:
-    """A city administrator; raises Problem `forbidden` for other staff."""
-    if me.role != "city_admin":
-        raise Problem("forbidden")
-    return me
 
 
 Caller = Annotated[Resident, Depends(current_resident)]

@@ -39,6 +39,11 @@ def idempotency_key(key: Annotated[str | None, Header(alias="Idempotency-Key")] 
     return key
 
 
+def not_stored(response: Response) -> None:
+    """Let nobody on the way keep an answer: it is a person's, or changes by the second."""
+    response.headers["Cache-Control"] = "no-store"
+
+
 def body_hash(operation: str, body: Mapping[str, Any]) -> bytes:
     """SHA-256 of an operation and its canonical body: tells a retry from another request with the same key."""
     return hashlib.sha256(

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request
 
-from humiao.auth.dependencies import current_resident, current_resident_fast, current_staff
+from humiao.auth.dependencies import city_administrator, current_resident, current_resident_fast
 from humiao.auth.tokens import Resident, Staff
-from humiao.errors import Problem, unwrap
+from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
 from humiao.kit.shapes import PathId
-from humiao.kit.web import idempotency_key
+from humiao.kit.web import idempotency_key, not_stored
 from humiao.rooms.schemas import (
     JoinAnswer,
     JoinRequest,
@@ -24,26 +24,13 @@ from humiao.rooms.schemas import (
 )
 from humiao.rooms.service import RoomsService
 
-
-def _not_stored(response: Response) -> None:
-    """What changes by the second is kept by nobody on the way."""
-    response.headers["Cache-Control"] = "no-store"
-
-
-router = APIRouter(prefix="/api/v1", tags=["rooms"], dependencies=[Depends(_not_stored)])
+router = APIRouter(prefix="/api/v1", tags=["rooms"], dependencies=[Depends(not_stored)])
 
 
 def service(request: Request) -> RoomsService:
     """The service wired in main.py."""
     found: RoomsService = request.app.state.services.rooms
     return found
-
-
-async def city_administrator(me: Annotated[Staff, Depends(current_staff)]) -> Staff:
-    """A city administrator; raises Problem `forbidden` for other staff."""
-    if me.role != "city_admin":
-        raise Problem("forbidden")
-    return me
 
 
 Rooms = Annotated[RoomsService, Depends(service)]

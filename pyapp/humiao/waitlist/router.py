@@ -10,7 +10,7 @@ from humiao.auth.tokens import Resident
 from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
 from humiao.kit.shapes import PathId
-from humiao.kit.web import idempotency_key
+from humiao.kit.web import idempotency_key, not_stored
 from humiao.waitlist.answers import OffersService
 from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.entries import EntriesService
@@ -26,13 +26,7 @@ from humiao.waitlist.schemas import (
     RegisterInput,
 )
 
-
-def _not_stored(response: Response) -> None:
-    """What is a person's is kept by nobody on the way."""
-    response.headers["Cache-Control"] = "no-store"
-
-
-router = APIRouter(prefix="/api/v1/resident", tags=["waitlist"], dependencies=[Depends(_not_stored)])
+router = APIRouter(prefix="/api/v1/resident", tags=["waitlist"], dependencies=[Depends(not_stored)])
 public = APIRouter(prefix="/api/v1/public", tags=["waitlist"])
 
 

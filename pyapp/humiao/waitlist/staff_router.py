@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 
-from humiao.auth.dependencies import current_staff
+from humiao.auth.dependencies import city_administrator, current_staff
 from humiao.auth.tokens import Staff
-from humiao.errors import Problem, unwrap
+from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
 from humiao.kit.shapes import PathId
 from humiao.kit.web import idempotency_key
@@ -25,13 +25,6 @@ from humiao.waitlist.schemas import (
 )
 
 router = APIRouter(prefix="/api/v1", tags=["waitlist"])
-
-
-async def city_administrator(me: Annotated[Staff, Depends(current_staff)]) -> Staff:
-    """A city administrator; raises Problem `forbidden` for other staff."""
-    if me.role != "city_admin":
-        raise Problem("forbidden")
-    return me
 
 
 Me = Annotated[Staff, Depends(current_staff)]
