@@ -224,6 +224,7 @@ fn wish_of(asked: &Asked, session_id: i64) -> HoldWish {
         stock_id: asked.wish.stock_id,
         key: asked.key.clone(),
         body_hash: asked.wish.body_hash(),
+        pass_generation: asked.pass.generation,
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Pass {
     pub since: Option<Date>,
     /// Appointments before that day; none means no bound.
     pub before: Option<Date>,
+    /// Generation of its audience at signing.
+    pub generation: i64,
 }
 
 impl Pass {
@@ -339,6 +341,7 @@ impl Keyring {
                     clinics: claims.clinics,
                     since: claims.day.map(|day| day.0),
                     before: claims.bef.map(|day| day.0),
+                    generation: claims.r#gen,
                 }),
                 times: Times {
                     issued: claims.iat,

@@ -29,6 +29,8 @@ pub struct HoldWish {
     pub key: String,
     /// Tells a repeat from another request under the same key.
     pub body_hash: [u8; 32],
+    /// Generation of the pass that was shown, which the ledger holds against that of the commit.
+    pub pass_generation: i64,
 }
 
 /// The ledger's word on one request.

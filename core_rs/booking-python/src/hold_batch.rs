@@ -166,7 +166,7 @@ impl HoldBatch {
 
 #[pymethods]
 impl HoldBatch {
-    /// The arrays of `booking/hold_many`, $1 to $11.
+    /// The arrays of `booking/hold_many`, $1 to $12.
     #[getter]
     fn columns(&self, py: Python<'_>) -> Py<PyTuple> {
         self.columns.clone_ref(py)
@@ -363,7 +363,7 @@ fn columns<'py>(
         claims.append(make_uuid.call1((PyBytes::new(py, claim.as_bytes()),))?)?;
         tokens.append(make_uuid.call1((PyBytes::new(py, token.as_bytes()),))?)?;
     }
-    let columns: [Bound<'py, PyAny>; 11] = [
+    let columns: [Bound<'py, PyAny>; 12] = [
         claims.into_any(),
         tokens.into_any(),
         PyList::new(
@@ -387,6 +387,7 @@ fn columns<'py>(
         )?
         .into_any(),
         same(&channel)?.into_any(),
+        PyList::new(py, holds.iter().map(|hold| hold.wish.pass_generation))?.into_any(),
     ];
     PyTuple::new(py, columns)
 }

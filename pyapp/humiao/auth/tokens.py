@@ -59,7 +59,7 @@ class Pass:
     """资格凭证: this account may book this dose of this vaccine for this person.
 
     `dose` None: whichever is due. `clinics` None: at any clinic. `rules`: the edition of the programme that decided.
-    Good for appointments from `since` on and before `before`; None: no bound.
+    Good for appointments from `since` on and before `before`; None: no bound. `generation`: at signing.
     """
 
     person_id: UUID
@@ -70,6 +70,7 @@ class Pass:
     rules: str | None = None
     since: date | None = None
     before: date | None = None
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,8 @@ def _pass_of(claims: Mapping[str, Any]) -> Pass:
         raise TypeError("not the claims of a pass")
     days = [None if claims.get(name) is None else _day_of(claims[name]) for name in ("day", "bef")]
     where = None if clinics is None else tuple(clinics)
-    return Pass(UUID(claims["sub"]), UUID(claims["acc"]), vaccine, dose, where, rules, *days)
+    generation = claims.get("gen", 0)
+    return Pass(UUID(claims["sub"]), UUID(claims["acc"]), vaccine, dose, where, rules, *days, generation)
 
 
 def _day_of(text: str) -> date:

@@ -53,7 +53,7 @@ class Batch:
 
 
 class HoldColumns:
-    """Holds as booking/hold_many takes them: its arrays $1 to $11, in step."""
+    """Holds as booking/hold_many takes them: its arrays $1 to $12, in step."""
 
     __slots__ = ("columns",)
 
@@ -171,6 +171,7 @@ class Ledger:
                 [w.key for w in wishes],
                 [w.body_hash for w in wishes],
                 [w.caller.source for w in wishes],
+                [w.pass_generation for w in wishes],
             ]
         )
         words, counters = await self.hold_rows(columns)

@@ -30,7 +30,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class HoldWish:
-    """One request to hold a place for a person. `key` and `body_hash` make a retry recognisable."""
+    """One request to hold a place for a person. `key` and `body_hash` make a retry recognisable.
+
+    `pass_generation` is that of the pass that was shown; None where none is asked for: staff and offers.
+    """
 
     caller: Caller
     person_id: UUID
@@ -39,6 +42,7 @@ class HoldWish:
     stock_id: int
     key: str
     body_hash: bytes
+    pass_generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,19 +77,22 @@ class BookingService:
         """Hold a place for one of the caller's people. Pass and ticket are no part of what is asked: a retry may renew
         them.
         """
-        refusal = await self._eligibility.check(
+        shown = await self._eligibility.check(
             eligibility_pass, me, person_id=body.person_id, window_id=body.window_id, stock_id=body.stock_id
         )
-        if refusal is not None:
-            return refusal
+        if isinstance(shown, Refusal):
+            return shown
         waits = await self._rooms.check(room_ticket, me, body.person_id, body.window_id)
         # A repeat is owed its first answer, which may have used the ticket up.
         if waits and not await self._engine.is_answered(me.actor, key):
             return waits
         digest = body_hash("hold", body.model_dump())
         return await self._engine.hold(
-            HoldWish(self._caller(me), body.person_id, body.window_id, self._channel, body.stock_id, key, digest)
-        )
+            HoldWish(
+                self._caller(me), body.person_id, body.window_id, self._channel, body.stock_id, key, digest,
+                shown.generation,
+            )
+        )  # fmt: skip
 
     async def confirm(self, me: Resident, hold_id: UUID, body: ConfirmRequest, key: str) -> Any:
         """Confirm a hold; the reservation, or a refusal."""

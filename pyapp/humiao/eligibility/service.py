@@ -75,6 +75,9 @@ class EligibilityService:
     async def _facts(self, account_id: UUID, person_id: UUID, vaccine: str) -> Any | Refusal:
         async with self._database.read() as connection:
             facts = await connection.fetchrow(statement("eligibility/facts"), account_id, person_id, vaccine)
+        if facts["edition"] not in (None, self._programmes.book.editions[-1].id):
+            # Published since this process last looked. A pass of the new generation is decided by the new edition.
+            await self._programmes.read()
         if facts["birth_date"] is None:
             return Refusal("unknown_person")
         return Refusal("unknown_vaccine") if facts["detail"] is None else facts
@@ -118,8 +121,8 @@ class EligibilityService:
 
     async def check(
         self, token: str | None, me: Resident, *, person_id: UUID, window_id: int, stock_id: int
-    ) -> Refusal | None:
-        """Check the pass of a hold; None is good. A window or stock that does not exist is refused as such."""
+    ) -> Pass | Refusal:
+        """The pass of a hold, if it is good. A window or stock that does not exist is refused as such."""
         if not token:
             return Refusal("pass_missing")
         shown = self._tokens.read_pass(token)
@@ -135,7 +138,7 @@ class EligibilityService:
         elsewhere = shown.clinics is not None and place.clinic_id not in shown.clinics
         if elsewhere or shown.vaccine_code != place.vaccine_code or not _on_time(shown, place):
             return Refusal("pass_not_valid_here")
-        return None
+        return shown
 
 
 def end_of_pass(now: datetime, ttl: timedelta, until: date | None) -> datetime:

@@ -2,8 +2,10 @@
 -- $1 account_id uuid  $2 person_id uuid  $3 vaccine_code text
 -- records: what counts of the person's immunizations, as [vaccine, day, campaign, course_complete, override].
 -- birth_date null: not one of the account's people, or the account is not active;  detail null: not a bookable vaccine.
+-- generation and edition are of one moment: who knows that edition may sign a pass of that generation.
 SELECT mine.birth_date, mine.sex, mine.records, v.detail, statement_timestamp() AS now,
-       (SELECT generation FROM token_generations WHERE audience = 'pass') AS generation
+       (SELECT generation FROM token_generations WHERE audience = 'pass') AS generation,
+       (SELECT edition_id FROM programme_editions ORDER BY effective_from DESC LIMIT 1) AS edition
 FROM (VALUES ($1::uuid, $2::uuid, $3::text)) AS asked (account_id, person_id, vaccine_code)
      LEFT JOIN LATERAL (
          SELECT p.birth_date, p.sex,

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
+import jwt
 import pytest
 import pytest_asyncio
 
@@ -15,6 +17,8 @@ from humiao.immunizations.service import PROGRAMME, publish_shipped
 from humiao.kit.keys import Keys
 from humiao.settings import Settings
 from tests.api.callers import Caller, staff_token
+from tests.factories import make_session
+from tests.passes import HEADER, VACCINE
 from tests.unit.immunizations.test_editions import OLD_LINE
 
 DRAFTS = "/admin/programme/drafts"
@@ -116,6 +120,30 @@ async def test_from_draft_to_edition(
     assert [entry["action"] for entry in entries] == ["programme.drafted", "programme.submitted", "programme.published"]
     assert entries[0]["actor"] == told["written_by"] and entries[2]["actor"] == told["reviewed_by"]
     assert (await verify(connection)).sound
+
+
+async def test_an_edition_ends_the_passes_that_were_given_before_it(
+    writer: Caller, reviewer: Caller, me: Caller, person: UUID, coming: tuple[str, date], connection: asyncpg.Connection
+) -> None:
+    world = await make_session(connection)
+    wish = {"person_id": str(person), "window_id": world.window_ids[0], "stock_id": world.stock_id}
+
+    async def given() -> str:
+        answer = await me.post("/resident/passes", {"person_id": str(person), "vaccine_code": VACCINE})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["pass"])
+
+    async def hold(shown: str) -> httpx.Response:
+        return await me.send("POST", "/resident/holds", wish, headers={HEADER: shown})
+
+    before = await given()
+    draft = await submitted(writer, text_of(*coming))
+    assert (await move(reviewer, draft, "review", verdict="publish", note="一致")).status_code == 200
+    # At once, not when this process next looks: the ledger holds the pass against the rules of the commit.
+    assert refused(await hold(before)) == (401, "pass_invalid")
+    after = await given()
+    assert jwt.decode(after, options={"verify_signature": False})["rul"] != coming[0], "not in force yet"
+    assert (await hold(after)).status_code == 201
 
 
 async def test_who_wrote_does_not_review(writer: Caller, coming: tuple[str, date]) -> None:

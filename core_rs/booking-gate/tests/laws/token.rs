@@ -391,7 +391,7 @@ proptest! {
         let token = sign(&header(), &with(access(account, other, NOW_S), &lasting));
         prop_assert_eq!(read(&token), Ok(Resident { account, login_session: other }));
         let granted = with(with(leave(other, account, NOW_S), &lasting), &json!({"vac": vaccine, "clinics": clinics}));
-        let expected = Pass { person: other, account, vaccine_code: vaccine, clinics, since: None, before: None };
+        let expected = Pass { person: other, account, vaccine_code: vaccine, clinics, since: None, before: None, generation };
         prop_assert_eq!(read_pass(&sign(&header(), &granted)), Ok(expected));
     }
 
