@@ -239,10 +239,10 @@ def _pass_of(claims: Mapping[str, Any]) -> Pass:
     rules = claims.get("rul")
     if rules is not None and not isinstance(rules, str):
         raise TypeError("not the claims of a pass")
-    days = [None if claims.get(name) is None else _day_of(claims[name]) for name in ("day", "bef")]
+    since, before = (None if claims.get(name) is None else _day_of(claims[name]) for name in ("day", "bef"))
     where = None if clinics is None else tuple(clinics)
     generation = claims.get("gen", 0)
-    return Pass(UUID(claims["sub"]), UUID(claims["acc"]), vaccine, dose, where, rules, *days, generation)
+    return Pass(UUID(claims["sub"]), UUID(claims["acc"]), vaccine, dose, where, rules, since, before, generation)
 
 
 def _day_of(text: str) -> date:
