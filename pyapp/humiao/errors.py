@@ -132,6 +132,19 @@ PROBLEMS: dict[str, ProblemKind] = {
     "window_begun": ProblemKind(
         409, "接种时段已开始", "接种时段已经开始，不能再取消或改期，请联系门诊。", (MY_RESERVATIONS,)
     ),
+    # at the desk
+    "not_a_reservation": ProblemKind(
+        409, "不能签到", "只有有效的预约可以签到，这个预约已取消、已结束或尚未确认。", (MY_RESERVATIONS,)
+    ),
+    "visit_too_early": ProblemKind(409, "还没有到签到时间", "接种时段开始前一小时起可以签到。", (RETRY,)),
+    "visit_day_over": ProblemKind(409, "签到已结束", "预约当天已经过去，不能再签到，请重新预约。", (OTHER_WINDOW,)),
+    "not_checked_in": ProblemKind(409, "还没有签到", "请先签到，再登记接种结果。", (("check_in", "先签到"),)),
+    "visit_ended": ProblemKind(
+        409,
+        "结果已登记",
+        "这次到诊已登记为另一种结果，登记有误的，请更正接种记录。",
+        (("records", "查看接种记录"),),
+    ),
     # people and places
     "unknown_person": _small(404, "接种人不存在", "请在“家庭成员”中确认。", MY_PEOPLE),
     "person_has_claims": ProblemKind(

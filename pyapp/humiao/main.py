@@ -47,6 +47,7 @@ from humiao.scheduling.service import SchedulingService
 from humiao.schoolcheck.desk import SchoolDesk
 from humiao.settings import Settings
 from humiao.vaccines.service import VaccinesService
+from humiao.visits.service import VisitsService
 from humiao.waitlist.answers import OffersService
 from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.entries import EntriesService
@@ -68,6 +69,7 @@ class Services:
     booking: BookingService
     rooms: RoomsService
     scheduling: SchedulingService
+    visits: VisitsService
     limits: LimitsService
     drafts: DraftsService
     reminders: RemindersService
@@ -165,6 +167,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             booking=BookingService(engine, database, vault, eligibility, limits, rooms),
             rooms=rooms,
             scheduling=SchedulingService(database, engine),
+            visits=VisitsService(database, vault, gatekeeper),
             limits=limits,
             drafts=DraftsService(database, programmes),
             reminders=RemindersService(database),

@@ -34,6 +34,7 @@ STATE_LABELS = {
     "fulfilled": "已接种",
     "no_show": "未到",
 }
+NOT_GIVEN = "已到诊，未接种"
 
 
 def _position(cursor: str) -> tuple[datetime, UUID] | None:
@@ -180,7 +181,7 @@ class BookingService:
         return {
             "reservation_id": row["claim_id"],
             "state": row["state"],
-            "state_label": STATE_LABELS[row["state"]],
+            "state_label": NOT_GIVEN if row["outcome"] == "not_given" else STATE_LABELS[row["state"]],
             "person": {"person_id": row["person_id"], "name_masked": mask_name(name)},
             "clinic": {
                 "clinic_id": row["clinic_id"],

@@ -12,7 +12,7 @@ STATE_LABELS = {
     "expired": "未按时答复",
     "withdrawn": "已退出",
     "unserved": "活动结束时没有轮到",
-    "done": "已接种",
+    "done": "已到诊",
 }
 REASON_WORDS = {
     "earlier_tier": "前面一位属于更优先的档次",
