@@ -102,6 +102,9 @@ PROBLEMS: dict[str, ProblemKind] = {
     "limited": ProblemKind(
         409, "网上预约暂停", "按预约规则，这位接种人暂不能在网上预约。急需接种的，请到门诊办理。", (MY_RESERVATIONS,)
     ),
+    "other_district": ProblemKind(
+        409, "限定区域预约", "这种疫苗现在只供指定区的居民网上预约，请咨询就近门诊。", (MY_PEOPLE, OTHER_VACCINE)
+    ),
     "pass_missing": _small(401, "缺少资格凭证", "请先获取接种人的资格凭证。", RENEW_PASS),
     "pass_invalid": _small(401, "资格凭证无效", "请重新获取接种人的资格凭证。", RENEW_PASS),
     "pass_expired": _small(401, "资格凭证已过期", "请重新获取接种人的资格凭证。", RENEW_PASS),
@@ -244,6 +247,12 @@ PROBLEMS: dict[str, ProblemKind] = {
     "token_expired": _small(401, "登录已过期", "请重新登录后再操作。", LOG_IN),
     "forbidden": ProblemKind(403, "没有权限", "您没有进行此操作的权限。", ()),
     "account_locked": ProblemKind(403, "账户已锁定", "账户已被锁定，请稍后再试或联系客服。", ()),
+    "too_many_accounts": ProblemKind(
+        409,
+        "这台设备注册的账户过多",
+        "这台设备暂不能注册新账户，已有账户的仍可登录。",
+        (("log_in_other", "用已有账户登录"),),
+    ),
     "code_wrong": ProblemKind(401, "验证码不正确", "验证码不正确，请重新输入。", (("retype", "重新输入"),)),
     "code_expired": ProblemKind(
         401, "验证码已失效", "验证码已失效，请重新获取。", (("resend_code", "重新获取验证码"),)

@@ -93,7 +93,10 @@ class EntriesService:
         )
         if found is None or found["status"] != "active":
             return Refusal("unknown_person")
-        person = Person(found["birth_date"], found["sex"], found["doses"], found["waited_before"])
+        person = Person(
+            found["birth_date"], found["sex"], found["doses"], found["waited_before"],
+            found["residence_district"], found["work_district"],
+        )  # fmt: skip
         day = campaign["closes_at"].astimezone(CITY_ZONE).date()
         misfit = group_of(campaign["eligible"]).misfit(person, day)
         if misfit is not None:

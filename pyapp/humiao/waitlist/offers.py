@@ -150,7 +150,10 @@ async def _head(connection: Any, release: Any, wanted: int) -> Head:
 
 def _reason(release: Any, row: Any) -> str | None:
     """Why somebody is skipped, as far as the line itself says."""
-    person = Person(row["birth_date"], row["sex"], row["doses"], row["waited_before"])
+    person = Person(
+        row["birth_date"], row["sex"], row["doses"], row["waited_before"],
+        row["residence_district"], row["work_district"],
+    )  # fmt: skip
     misfit = group_of(release["eligible"]).misfit(person, release["session_date"])
     return row["reason"] or (None if misfit is None else "not_eligible_that_day")
 

@@ -1,7 +1,7 @@
 """Shapes of the waitlist's routes: campaigns, entries, offers."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -13,10 +13,13 @@ CampaignState = Literal["draft", "published", "closed", "drawn", "ended"]
 EntryState = Literal["waiting", "offered", "accepted", "declined", "expired", "withdrawn", "unserved", "done"]
 OfferState = Literal["open", "accepted", "declined", "expired", "withdrawn"]
 CLINICS_MOST = 20
+District = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 
 
 class GroupInput(StrictModel):
-    """A condition on a person; what is left out does not ask. Ages in whole months, `below_months` is too old."""
+    """A condition on a person; what is left out does not ask. Ages in whole months, `below_months` is too old.
+    Of `districts` (GB/T 2260) one is where they live or work, by `basis`, or either.
+    """
 
     from_months: Whole | None = Field(None, ge=0, le=1500)
     below_months: Whole | None = Field(None, ge=1, le=1500)
@@ -24,6 +27,8 @@ class GroupInput(StrictModel):
     from_doses: Whole | None = Field(None, ge=0, le=20)
     most_doses: Whole | None = Field(None, ge=0, le=20)
     waited_before: Literal[True] | None = None
+    districts: list[District] | None = Field(None, min_length=1, max_length=16)
+    basis: Literal["residence", "work", "either"] | None = None
 
 
 class TierInput(GroupInput):

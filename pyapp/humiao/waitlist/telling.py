@@ -23,7 +23,7 @@ REASON_WORDS = {
 SKIP_WORDS = {
     "inactive": "这位接种人的档案当时不可用",
     "duplicate_claim": "这位接种人当时已有同类疫苗的预约",
-    "not_eligible_that_day": "到接种当天，这位接种人不在本次登记的年龄范围内",
+    "not_eligible_that_day": "到接种当天，这位接种人不在本次登记的范围内",
 }
 
 

@@ -680,6 +680,46 @@ export interface paths {
         patch: operations["waitlist_set_doses"];
         trace?: never;
     };
+    "/api/v1/clinic/reservations/{reservation_id}/check-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check In
+         * @description 签到: from an hour before the window to the end of the clinic's day; again, it changes nothing.
+         */
+        post: operations["visits_check_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/reservations/{reservation_id}/outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Visit
+         * @description 登记结果: the dose was given, or not, with the reason; once.
+         */
+        post: operations["visits_end_visit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clinic/school-checks": {
         parameters: {
             query?: never;
@@ -1550,6 +1590,26 @@ export interface paths {
          * @description Sign what is on record today. What would say the same as one of today is that one.
          */
         post: operations["certificates_issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/people/{person_id}/districts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * 居住区与工作区
+         * @description Declare where a person lives and works; rules by district go by it, and the clinic may ask for proof.
+         */
+        put: operations["residents_set_districts"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2514,6 +2574,16 @@ export interface components {
             items: components["schemas"]["District"][];
         };
         /**
+         * DistrictsInput
+         * @description Where a person lives and works, by GB/T 2260 code; null: not said. What rules by district go by.
+         */
+        DistrictsInput: {
+            /** Residence District */
+            residence_district: string | null;
+            /** Work District */
+            work_district: string | null;
+        };
+        /**
          * DoseInput
          * @description One dose that was given. The person is found by document; the name must agree.
          */
@@ -2867,10 +2937,15 @@ export interface components {
         /**
          * GroupInput
          * @description A condition on a person; what is left out does not ask. Ages in whole months, `below_months` is too old.
+         *     Of `districts` (GB/T 2260) one is where they live or work, by `basis`, or either.
          */
         GroupInput: {
+            /** Basis */
+            basis?: ("residence" | "work" | "either") | null;
             /** Below Months */
             below_months?: number | null;
+            /** Districts */
+            districts?: string[] | null;
             /** From Doses */
             from_doses?: number | null;
             /** From Months */
@@ -3065,6 +3140,11 @@ export interface components {
         LimitRule: {
             /** Active */
             active: boolean;
+            /**
+             * Basis
+             * @description what has to be there: residence, work, or either
+             */
+            basis: ("residence" | "work" | "either") | null;
             /** Before Minutes */
             before_minutes: number | null;
             /** Changed At */
@@ -3073,6 +3153,11 @@ export interface components {
             changed_by: string;
             /** Code */
             code: string;
+            /**
+             * Districts
+             * @description GB/T 2260 codes, where the rule is about districts
+             */
+            districts: string[] | null;
             /**
              * Effective From
              * Format: date
@@ -3092,7 +3177,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "no_show" | "cancel_deadline" | "family_size";
+            kind: "no_show" | "cancel_deadline" | "family_size" | "device_accounts" | "district";
             /** Most */
             most: number | null;
             /** Pause Days */
@@ -3317,6 +3402,19 @@ export interface components {
             window_id: number;
         };
         /**
+         * OutcomeInput
+         * @description How a visit ended; `reason` says why a dose was not given, and only then.
+         */
+        OutcomeInput: {
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "given" | "not_given";
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
          * OutlookAnswer
          * @description How far doses may reach, by what came so far; `likely` null: nothing to go by yet.
          */
@@ -3419,11 +3517,15 @@ export interface components {
              * @enum {string}
              */
             relation: "self" | "child" | "parent" | "spouse" | "grandparent" | "grandchild" | "other";
+            /** Residence District */
+            residence_district: string | null;
             /**
              * Sex
              * @enum {string}
              */
             sex: "F" | "M";
+            /** Work District */
+            work_district: string | null;
         };
         /**
          * PersonOfReservation
@@ -4683,8 +4785,12 @@ export interface components {
          * @description A condition with what people are told about it; the first that fits is a person's tier.
          */
         TierInput: {
+            /** Basis */
+            basis?: ("residence" | "work" | "either") | null;
             /** Below Months */
             below_months?: number | null;
+            /** Districts */
+            districts?: string[] | null;
             /** From Doses */
             from_doses?: number | null;
             /** From Months */
@@ -4939,6 +5045,52 @@ export interface components {
             reason: string;
             /** Vials */
             vials: number;
+        };
+        /**
+         * VisitAnswer
+         * @description A reservation as the desk sees it. `state` fulfilled: the visit is over, with `outcome`.
+         */
+        VisitAnswer: {
+            /** Checked In At */
+            checked_in_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Ends At */
+            ends_at: string;
+            /** Outcome */
+            outcome: ("given" | "not_given") | null;
+            person: components["schemas"]["VisitPerson"];
+            /** Reason */
+            reason: string | null;
+            /**
+             * Reservation Id
+             * Format: uuid
+             */
+            reservation_id: string;
+            /** Starts At */
+            starts_at: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "checked_in" | "fulfilled";
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Vaccine Name */
+            vaccine_name: string;
+        };
+        /**
+         * VisitPerson
+         * @description Who came.
+         */
+        VisitPerson: {
+            /** Name Masked */
+            name_masked: string;
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
         };
         /**
          * Window
@@ -9600,6 +9752,274 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["humiao__waitlist__schemas__ReleaseAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    visits_check_in: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                reservation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    visits_end_visit: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                reservation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutcomeInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitAnswer"];
                 };
             };
             /** @description refused */
@@ -14850,6 +15270,142 @@ export interface operations {
             };
             /** @description refused */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    residents_set_districts: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DistrictsInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
