@@ -73,6 +73,7 @@ RETRY = ("retry", "稍后重试")
 ENTER_ROOM = ("enter_room", "进入排队大厅")
 VERIFY = ("solve_challenge", "重新验证")
 CORRECT = ("correct_input", "修改后重新提交")
+CLOSE_SESSION = ("close_session", "停止预约")
 MY_PEOPLE = ("my_people", "查看家庭成员")
 HOME = ("home", "返回首页")
 DRAFTS = ("drafts", "查看草案")
@@ -241,6 +242,10 @@ PROBLEMS: dict[str, ProblemKind] = {
         409, "两人输入的不同", "与另一位监督员输入的公开数值不同，没有摇号。请核对来源后重新输入。", (CORRECT,)
     ),
     "already_released": ProblemKind(409, "这个库存已经投放", "这个场次的库存已投放给本活动，请直接修改剂数。", ()),
+    "leftover_not_today": ProblemKind(409, "不是今天的场次", "余苗只能从今天的场次投放，请核对场次。", (CORRECT,)),
+    "still_bookable": ProblemKind(
+        409, "场次还能预约", "请先停止这个场次的预约，或等预约截止后再投放余苗。", (CLOSE_SESSION,)
+    ),
     "unknown_release": ProblemKind(404, "投放不存在", "没有找到这次投放。", ()),
     # logging in
     "not_logged_in": _small(401, "请先登录", "请登录后再操作。", LOG_IN),

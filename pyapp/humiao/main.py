@@ -51,6 +51,7 @@ from humiao.visits.service import VisitsService
 from humiao.waitlist.answers import OffersService
 from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.entries import EntriesService
+from humiao.waitlist.leftovers import LeftoversService
 from humiao.waitlist.ranks import Ranks
 
 H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
@@ -81,6 +82,7 @@ class Services:
     entries: EntriesService
     offers: OffersService
     campaigns: CampaignsService
+    leftovers: LeftoversService
 
 
 class UnsetAddress(Exception):
@@ -181,6 +183,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             entries=EntriesService(database, vault, gatekeeper, ranks, keys.receipt_keys),
             offers=OffersService(database, vault, gatekeeper, eligibility, grace_ms=settings.hold_grace_s * 1000),
             campaigns=CampaignsService(database, vault, ranks),
+            leftovers=LeftoversService(database, gatekeeper),
         )
         keeping_up = [asyncio.create_task(one.keep_up()) for one in (generations, programmes)]
         yield

@@ -243,7 +243,7 @@ class CampaignsService:
             return {"release_id": release_id, "campaign_id": campaign_id}
 
         answer = await self._change(me, key, "campaign.release", {"campaign": campaign_id} | body.model_dump(), work)
-        return answer if isinstance(answer, Refusal) else await self._reported(answer)
+        return answer if isinstance(answer, Refusal) else await self.reported(answer)
 
     async def set_doses(self, me: Staff, release_id: int, body: DosesInput, key: str) -> Any:
         """Add doses to a release, or take back those that nobody was offered."""
@@ -266,9 +266,10 @@ class CampaignsService:
             return {"release_id": release_id, "campaign_id": release["campaign_id"]}
 
         answer = await self._change(me, key, "campaign.doses", {"release": release_id} | body.model_dump(), work)
-        return answer if isinstance(answer, Refusal) else await self._reported(answer)
+        return answer if isinstance(answer, Refusal) else await self.reported(answer)
 
-    async def _reported(self, answer: dict[str, Any]) -> dict[str, Any]:
+    async def reported(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The report of the release that an answer names."""
         releases: list[dict[str, Any]] = (await self.report(answer["campaign_id"]))["items"]
         return next(release for release in releases if release["release_id"] == answer["release_id"])
 

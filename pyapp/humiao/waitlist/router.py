@@ -24,6 +24,7 @@ from humiao.waitlist.schemas import (
     PlaceAnswer,
     ReceiptAnswer,
     RegisterInput,
+    StandbyInput,
 )
 
 router = APIRouter(prefix="/api/v1/resident", tags=["waitlist"], dependencies=[Depends(not_stored)])
@@ -100,6 +101,12 @@ async def place(entry_id: Id, me: Me, entries: Entries) -> Any:
 async def change_clinics(entry_id: Id, body: ClinicsInput, me: Me, key: Key, entries: Entries) -> Any:
     """改意向门诊: the place stays."""
     return unwrap(await entries.change_clinics(me, entry_id, body, key))
+
+
+@router.put("/entries/{entry_id}/standby", response_model=PlaceAnswer, responses=REFUSED)
+async def set_standby(entry_id: Id, body: StandbyInput, me: Me, key: Key, entries: Entries) -> Any:
+    """余苗候补: be asked for doses left at the day's end, from a district; an offer that lapses costs no place."""
+    return unwrap(await entries.set_standby(me, entry_id, body, key))
 
 
 @router.post("/entries/{entry_id}/withdraw", response_model=PlaceAnswer, responses=REFUSED)

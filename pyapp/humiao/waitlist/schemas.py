@@ -112,6 +112,12 @@ class ClinicsInput(StrictModel):
     clinics: list[Whole] = Field(max_length=CLINICS_MOST)
 
 
+class StandbyInput(StrictModel):
+    """From which district one would come at once for leftover doses; null: not asked any more."""
+
+    district: District | None
+
+
 class EntryPerson(Answer):
     """Whose entry it is."""
 
@@ -153,6 +159,7 @@ class EntryAnswer(Answer):
     tier_label: str
     drawn_position: int | None
     clinics: list[int]
+    standby_district: str | None = Field(description="from where one would come for leftovers; null: not willing")
     registered_at: CityTime
     can_withdraw: bool
     can_change: bool
@@ -237,13 +244,14 @@ class OfferVaccine(Answer):
 
 
 class OfferAnswer(Answer):
-    """An offer: a dose that is kept until `answer_by`."""
+    """An offer: a dose that is kept until `answer_by`. One of leftovers costs no place when it is not taken."""
 
     offer_id: UUID
     entry_id: DatabaseId
     campaign_id: DatabaseId
     title: str
     state: OfferState
+    leftover: bool
     person: EntryPerson
     clinic: OfferClinic
     vaccine: OfferVaccine
@@ -291,6 +299,15 @@ class ReleaseInput(StrictModel):
     doses: Whole = Field(ge=1, le=100_000)
 
 
+class LeftoverInput(StrictModel):
+    """Doses left of today's stock, until when people may come, and how long each may think about it."""
+
+    stock_id: DatabaseId
+    doses: Whole = Field(ge=1, le=1000)
+    until: InputTime
+    offer_minutes: Whole = Field(15, ge=5, le=60)
+
+
 class DosesInput(StrictModel):
     """A new number of doses and why; never below what is offered and used."""
 
@@ -307,6 +324,7 @@ class ReleaseAnswer(Answer):
     clinic_id: int
     clinic_name: str
     session_date: date
+    leftover: bool
     doses: int
     used: int
     offered: int

@@ -23,6 +23,7 @@ REASON_WORDS = {
 SKIP_WORDS = {
     "inactive": "这位接种人的档案当时不可用",
     "duplicate_claim": "这位接种人当时已有同类疫苗的预约",
+    "asked_before": "这次余苗已经问过您，您没有接受",
     "not_eligible_that_day": "到接种当天，这位接种人不在本次登记的范围内",
 }
 
@@ -73,6 +74,7 @@ def entry_told(row: Any, name_masked: str) -> dict[str, Any]:
         "tier_label": row["tier_reason"],
         "drawn_position": row["drawn_position"],
         "clinics": row["clinics"],
+        "standby_district": row["standby_district"],
         "registered_at": row["registered_at"],
         "can_withdraw": row["state"] in ("waiting", "offered"),
         "can_change": row["state"] == "waiting",

@@ -1,10 +1,12 @@
 -- Every offer that somebody earlier, who waited at that moment and wanted that clinic, was passed over for without a skip (P4).
--- Order is computed anew from tier, place in the draw and arrival; who waited, from the changes on record.
+-- Order is computed anew from tier, place in the draw and arrival; who waited, from the changes on record. Leftovers have
+-- an order of their own: audit_standby.
 WITH made AS (
     SELECT o.offer_id, o.round_id, d.moment, r.campaign_id, r.clinic_id, e.entry_id, e.tier,
            coalesce(e.drawn_position, 2147483647) AS drawn, e.arrival
     FROM offers o JOIN offer_rounds d USING (round_id) JOIN campaign_releases r ON r.release_id = o.release_id
          JOIN waitlist_entries e USING (entry_id)
+    WHERE r.leftover_of IS NULL
 ), last_of_round AS (
     SELECT DISTINCT ON (round_id) * FROM made ORDER BY round_id, tier DESC, drawn DESC, arrival DESC
 ), spans AS (
