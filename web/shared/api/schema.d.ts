@@ -1760,6 +1760,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resident/reservations/{reservation_id}/campaign-windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Campaign Windows
+         * @description 可改的时段: of a reservation won in a campaign, the windows of its own session with room.
+         */
+        get: operations["booking_campaign_windows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/resident/reservations/{reservation_id}/cancel": {
         parameters: {
             query?: never;
@@ -2062,6 +2082,30 @@ export interface components {
             title: string;
             /** Vaccine Code */
             vaccine_code: string;
+        };
+        /**
+         * CampaignWindow
+         * @description A window that a reservation won in a campaign may move to; `kept` is where it is.
+         */
+        CampaignWindow: {
+            /** Ends At */
+            ends_at: string;
+            /** Kept */
+            kept: boolean;
+            /** Starts At */
+            starts_at: string;
+            /** Stock Id */
+            stock_id: number;
+            /** Window Id */
+            window_id: number;
+        };
+        /**
+         * CampaignWindows
+         * @description Windows of the campaign's clinic session with room, in order of time.
+         */
+        CampaignWindows: {
+            /** Items */
+            items: components["schemas"]["CampaignWindow"][];
         };
         /**
          * CampaignsAnswer
@@ -4129,6 +4173,11 @@ export interface components {
          * @description A claim as its owner sees it: a hold, a reservation, or what it ended as.
          */
         Reservation: {
+            /**
+             * Campaign Id
+             * @description won in this campaign: it moves within the campaign's own windows
+             */
+            campaign_id: number | null;
             /** Can Cancel */
             can_cancel: boolean;
             /** Can Reschedule */
@@ -16417,6 +16466,100 @@ export interface operations {
             };
             /** @description refused */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    booking_campaign_windows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reservation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignWindows"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
