@@ -215,3 +215,15 @@ BEGIN
     INSERT INTO outbox_messages (topic, subject) SELECT 'offer.made', 'offer:' || offer_id FROM new_offers;
     RETURN NULL;
 END $$;
+
+-- How long what is only looked at afterwards is kept. Skips of a round are forgotten so many days after the day of its session;
+-- the round keeps how many there were, which is what `humiao waitlist audit` compares from then on.
+CREATE TABLE retentions (
+    what       text PRIMARY KEY CHECK (what IN ('offer_skips')),
+    keep_days  integer NOT NULL CHECK (keep_days BETWEEN 30 AND 3660)
+);
+COMMENT ON TABLE retentions IS 'read by the worker at each sweep, so an UPDATE counts at the next';
+INSERT INTO retentions (what, keep_days) VALUES ('offer_skips', 180);
+ALTER TABLE offer_rounds ADD COLUMN skips_forgotten integer;
+COMMENT ON COLUMN offer_rounds.skips_forgotten IS 'how many skips the round had when they were forgotten; null: they are all there';
+CREATE INDEX offer_rounds_remembering ON offer_rounds (release_id) WHERE skips_forgotten IS NULL;

@@ -18,7 +18,7 @@ EXPIRE_AT_ONCE = 500
 NO_SHOWS_AT_ONCE = 500
 RECONCILE_AT_ONCE = 100
 SWEEPS = ("worker/sweep_idempotency_keys", "worker/sweep_messages", "worker/sweep_login", "worker/sweep_velocity",
-          "worker/sweep_rooms")  # fmt: skip
+          "worker/sweep_rooms", "worker/sweep_skips")  # fmt: skip
 
 
 async def expire_holds(ledger: Ledger, gatekeeper: Gatekeeper, meters: WorkerMeters | None = None) -> int:
