@@ -53,6 +53,7 @@ from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.entries import EntriesService
 from humiao.waitlist.leftovers import LeftoversService
 from humiao.waitlist.ranks import Ranks
+from humiao.waitlist.reports import ReportsService
 
 H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
 
@@ -83,6 +84,7 @@ class Services:
     offers: OffersService
     campaigns: CampaignsService
     leftovers: LeftoversService
+    reports: ReportsService
 
 
 class UnsetAddress(Exception):
@@ -184,6 +186,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             offers=OffersService(database, vault, gatekeeper, eligibility, grace_ms=settings.hold_grace_s * 1000),
             campaigns=CampaignsService(database, vault, ranks),
             leftovers=LeftoversService(database, gatekeeper),
+            reports=ReportsService(database),
         )
         keeping_up = [asyncio.create_task(one.keep_up()) for one in (generations, programmes)]
         yield

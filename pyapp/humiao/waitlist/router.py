@@ -14,6 +14,7 @@ from humiao.kit.web import idempotency_key, not_stored
 from humiao.waitlist.answers import OffersService
 from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.entries import EntriesService
+from humiao.waitlist.reports import ReportsService
 from humiao.waitlist.schemas import (
     AcceptInput,
     CampaignDetail,
@@ -22,6 +23,7 @@ from humiao.waitlist.schemas import (
     EntriesAnswer,
     OfferAnswer,
     PlaceAnswer,
+    PublicReport,
     ReceiptAnswer,
     RegisterInput,
     StandbyInput,
@@ -49,6 +51,13 @@ def campaigns_service(request: Request) -> CampaignsService:
     return found
 
 
+def reports_service(request: Request) -> ReportsService:
+    """The service wired in main.py."""
+    found: ReportsService = request.app.state.services.reports
+    return found
+
+
+Reports = Annotated[ReportsService, Depends(reports_service)]
 Entries = Annotated[EntriesService, Depends(entries_service)]
 Offers = Annotated[OffersService, Depends(offers_service)]
 Campaigns = Annotated[CampaignsService, Depends(campaigns_service)]
@@ -68,6 +77,13 @@ async def campaigns(entries: Entries) -> Any:
 async def campaign(campaign_id: Id, entries: Entries) -> Any:
     """One campaign with its terms and the clinics to choose from."""
     return unwrap(await entries.campaign(campaign_id))
+
+
+@public.get("/campaigns/{campaign_id}/report", response_model=PublicReport, responses=problems(404, 503))
+async def public_report(campaign_id: Id, reports: Reports, response: Response) -> Any:
+    """投放公报: places, people, who waits, shares by channel, some seconds old; small numbers are not told."""
+    response.headers["Cache-Control"] = "public, max-age=20"
+    return unwrap(await reports.public(campaign_id))
 
 
 @public.get("/campaigns/{campaign_id}/draw/{part}", response_class=Response, responses=problems(404))

@@ -368,3 +368,40 @@ class ReleasesAnswer(Answer):
     """The report after each release."""
 
     items: list[ReleaseAnswer]
+
+
+class PublicChannel(Answer):
+    """Places of a channel and people who took some, in steps of five; null: fewer than five, or none."""
+
+    channel: Literal["h5", "desk", "phone", "school", "campaign"]
+    label: str
+    places: int
+    taken: int | None
+    share_percent: int | None
+
+
+class PublicRelease(Answer):
+    """Doses of one day and clinic. People in steps of five; null: fewer than five, or none."""
+
+    release_id: DatabaseId
+    session_date: date
+    clinic_name: str
+    leftover: bool
+    doses: int
+    asked: int | None
+    accepted: int | None
+    created_at: CityTime
+    last_round_at: CityTime | None
+    channels: list[PublicChannel]
+
+
+class PublicReport(Answer):
+    """What became of a campaign's doses, for everybody. People in steps of five; null: fewer than five, or none."""
+
+    campaign_id: DatabaseId
+    title: str
+    vaccine_name: str
+    as_of: CityTime
+    registered: int | None
+    waiting: int | None
+    releases: list[PublicRelease]

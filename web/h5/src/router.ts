@@ -41,6 +41,7 @@ export const router = createRouter({
     { path: '/reservations/:reservationId/reschedule', name: 'reschedule', props: true, meta: { login: true }, component: () => import('./pages/reservations/ReschedulePage.vue') },
     { path: '/campaigns', name: 'campaigns', component: () => import('./pages/waitlist/CampaignsPage.vue') },
     { path: '/campaigns/:campaignId(\\d+)', name: 'campaign', props: true, component: () => import('./pages/waitlist/CampaignPage.vue') },
+    { path: '/campaigns/:campaignId(\\d+)/report', name: 'campaign-report', props: true, component: () => import('./pages/waitlist/ReportPage.vue') },
     { path: '/campaigns/:campaignId(\\d+)/register', name: 'register', props: true, meta: { login: true }, component: () => import('./pages/waitlist/RegisterPage.vue') },
     { path: '/entries', name: 'entries', meta: { login: true }, component: () => import('./pages/waitlist/EntriesPage.vue') },
     { path: '/entries/:entryId(\\d+)', name: 'entry', props: true, meta: { login: true }, component: () => import('./pages/waitlist/EntryPage.vue') },

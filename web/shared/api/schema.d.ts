@@ -940,6 +940,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/public/campaigns/{campaign_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Public Report
+         * @description 投放公报: places, people, who waits, shares by channel, some seconds old; small numbers are not told.
+         */
+        get: operations["waitlist_public_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/public/certificates/keys": {
         parameters: {
             query?: never;
@@ -3835,6 +3855,25 @@ export interface components {
             product_id: number;
         };
         /**
+         * PublicChannel
+         * @description Places of a channel and people who took some, in steps of five; null: fewer than five, or none.
+         */
+        PublicChannel: {
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "h5" | "desk" | "phone" | "school" | "campaign";
+            /** Label */
+            label: string;
+            /** Places */
+            places: number;
+            /** Share Percent */
+            share_percent: number | null;
+            /** Taken */
+            taken: number | null;
+        };
+        /**
          * PublicKey
          * @description An Ed25519 public key, raw, in base64.
          */
@@ -3843,6 +3882,55 @@ export interface components {
             key_id: string;
             /** Public Key */
             public_key: string;
+        };
+        /**
+         * PublicRelease
+         * @description Doses of one day and clinic. People in steps of five; null: fewer than five, or none.
+         */
+        PublicRelease: {
+            /** Accepted */
+            accepted: number | null;
+            /** Asked */
+            asked: number | null;
+            /** Channels */
+            channels: components["schemas"]["PublicChannel"][];
+            /** Clinic Name */
+            clinic_name: string;
+            /** Created At */
+            created_at: string;
+            /** Doses */
+            doses: number;
+            /** Last Round At */
+            last_round_at: string | null;
+            /** Leftover */
+            leftover: boolean;
+            /** Release Id */
+            release_id: number;
+            /**
+             * Session Date
+             * Format: date
+             */
+            session_date: string;
+        };
+        /**
+         * PublicReport
+         * @description What became of a campaign's doses, for everybody. People in steps of five; null: fewer than five, or none.
+         */
+        PublicReport: {
+            /** As Of */
+            as_of: string;
+            /** Campaign Id */
+            campaign_id: number;
+            /** Registered */
+            registered: number | null;
+            /** Releases */
+            releases: components["schemas"]["PublicRelease"][];
+            /** Title */
+            title: string;
+            /** Vaccine Name */
+            vaccine_name: string;
+            /** Waiting */
+            waiting: number | null;
         };
         /**
          * Qr
@@ -11555,6 +11643,91 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    waitlist_public_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                campaign_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicReport"];
+                };
             };
             /** @description refused */
             404: {
