@@ -25,6 +25,7 @@ export const router = createRouter({
     { path: '/people', name: 'people', meta: { login: true }, component: () => import('./pages/residents/PeoplePage.vue') },
     { path: '/people/new', name: 'new-person', meta: { login: true }, component: () => import('./pages/residents/NewPersonPage.vue') },
     { path: '/reminders', name: 'reminders', meta: { login: true }, component: () => import('./pages/reminders/RemindersPage.vue') },
+    { path: '/people/:personId/districts', name: 'districts', props: true, meta: { login: true }, component: () => import('./pages/residents/DistrictsPage.vue') },
     { path: '/people/:personId/records', name: 'records', props: true, meta: { login: true }, component: () => import('./pages/records/RecordsPage.vue') },
     { path: '/people/:personId/certificates', name: 'certificates', props: true, meta: { login: true }, component: () => import('./pages/certificates/CertificatesPage.vue') },
     { path: '/certificates/:certificateId', name: 'certificate', props: true, meta: { login: true }, component: () => import('./pages/certificates/CertificatePage.vue') },
