@@ -116,9 +116,7 @@ CREATE FUNCTION standby_km(district text, clinic integer) RETURNS integer LANGUA
                  + cosd(d.latitude) * cosd(k.latitude) * power(sind((k.longitude - d.longitude) / 2), 2))))::integer
     FROM districts d, clinics k WHERE d.district_code = district AND k.clinic_id = clinic
 $$;
--- Who is asked first for leftovers: the nearer, then the earlier. A place has 53 bits.
-CREATE FUNCTION standby_turn(district text, clinic integer, place bigint) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS
-    $$ SELECT (standby_km(district, clinic)::bigint << 53) + place $$;
+COMMENT ON FUNCTION standby_km IS 'who is asked first for leftovers: (km << 53) + place, since a place has 53 bits';
 
 CREATE OR REPLACE FUNCTION waitlist_entry_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -192,20 +190,26 @@ BEGIN
                         AND f.place < o.last_place AND (f.clinics = '{}' OR r.clinic_id = ANY (f.clinics)))) THEN
         RAISE EXCEPTION 'an earlier entry waits (P4)' USING ERRCODE = 'HM004';
     END IF;
-    IF EXISTS (SELECT FROM (SELECT n.round_id, n.release_id,
-                                   max(standby_turn(e.standby_district, r.clinic_id, e.place)) AS last_turn
-                            FROM new_offers n JOIN waitlist_entries e USING (entry_id) JOIN campaign_releases r USING (release_id)
-                            WHERE n.standby GROUP BY 1, 2) AS o
-                    JOIN campaign_releases r USING (release_id)
-               WHERE (SELECT count(*) FROM waitlist_entries f
-                      WHERE f.campaign_id = r.campaign_id AND f.state = 'waiting' AND f.standby_district IS NOT NULL
-                        AND standby_turn(f.standby_district, r.clinic_id, f.place) < o.last_turn
-                        AND (f.clinics = '{}' OR r.clinic_id = ANY (f.clinics)))
-                   > (SELECT count(*) FROM offer_skips s JOIN waitlist_entries f USING (entry_id)
-                      WHERE s.round_id = o.round_id AND f.campaign_id = r.campaign_id AND f.state = 'waiting'
-                        AND f.standby_district IS NOT NULL
-                        AND standby_turn(f.standby_district, r.clinic_id, f.place) < o.last_turn
-                        AND (f.clinics = '{}' OR r.clinic_id = ANY (f.clinics)))) THEN
+    IF EXISTS (SELECT FROM new_offers WHERE standby) AND EXISTS (
+        WITH near AS MATERIALIZED (   -- once for each district, not for each who waits
+            SELECT r.release_id, d.district_code, standby_km(d.district_code, r.clinic_id)::bigint << 53 AS first_turn
+            FROM (SELECT DISTINCT release_id FROM new_offers) AS n JOIN campaign_releases r USING (release_id)
+                 CROSS JOIN districts d
+        ), last_of AS (
+            SELECT n.round_id, n.release_id, r.campaign_id, r.clinic_id, max(k.first_turn + e.place) AS last_turn
+            FROM new_offers n JOIN waitlist_entries e USING (entry_id) JOIN campaign_releases r USING (release_id)
+                 JOIN near k ON k.release_id = n.release_id AND k.district_code = e.standby_district
+            GROUP BY 1, 2, 3, 4
+        )
+        SELECT FROM last_of o
+        WHERE (SELECT count(*) FROM waitlist_entries f JOIN near k ON k.district_code = f.standby_district
+               WHERE k.release_id = o.release_id AND f.campaign_id = o.campaign_id AND f.state = 'waiting'
+                 AND k.first_turn + f.place < o.last_turn AND (f.clinics = '{}' OR o.clinic_id = ANY (f.clinics)))
+            > (SELECT count(*) FROM offer_skips s JOIN waitlist_entries f USING (entry_id)
+                    JOIN near k ON k.district_code = f.standby_district
+               WHERE s.round_id = o.round_id AND k.release_id = o.release_id AND f.campaign_id = o.campaign_id
+                 AND f.state = 'waiting' AND k.first_turn + f.place < o.last_turn
+                 AND (f.clinics = '{}' OR o.clinic_id = ANY (f.clinics)))) THEN
         RAISE EXCEPTION 'a nearer or earlier entry waits (P4)' USING ERRCODE = 'HM004';
     END IF;
     PERFORM audit_write(array_agg('worker'::text), array_agg('worker'::text), array_agg('offer.made'::text),
