@@ -28,7 +28,7 @@ class VisitAnswer(Answer):
     """A reservation as the desk sees it. `state` fulfilled: the visit is over, with `outcome`."""
 
     reservation_id: UUID
-    state: Literal["checked_in", "fulfilled"]
+    state: Literal["confirmed", "checked_in", "fulfilled", "no_show"]
     outcome: Outcome | None
     reason: str | None
     person: VisitPerson
@@ -38,3 +38,9 @@ class VisitAnswer(Answer):
     ends_at: CityTime
     checked_in_at: CityTime | None
     ended_at: CityTime | None
+
+
+class VisitsAnswer(Answer):
+    """The reservations of a window, in the order in which they were made."""
+
+    items: list[VisitAnswer]

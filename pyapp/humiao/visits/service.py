@@ -20,6 +20,8 @@ from humiao.kit.sql import statement
 from humiao.kit.web import body_hash
 from humiao.visits.schemas import OutcomeInput
 
+LISTED_MAX = 500
+
 
 class VisitsService:
     """What the desk may do with a reservation."""
@@ -28,6 +30,16 @@ class VisitsService:
         self._database = database
         self._vault = vault
         self._gatekeeper = gatekeeper
+
+    async def list_window(self, me: Staff, window_id: int) -> dict[str, Any] | Refusal:
+        """Reservations of a window, LISTED_MAX at most; out of reach it does not exist."""
+        async with self._database.read() as connection:
+            rows = await connection.fetch(
+                statement("visits/list_window"), window_id, me.role, me.clinic_id, me.district_code, LISTED_MAX
+            )
+        if not rows:
+            return Refusal("unknown_window")
+        return {"items": [self._told(row) for row in rows if row["reservation_id"] is not None]}
 
     async def check_in(self, me: Staff, claim_id: UUID, key: str) -> dict[str, Any] | Refusal:
         """`visit_too_early` with the time, `visit_day_over`, `not_a_reservation`; who is checked in stays so."""
@@ -86,6 +98,9 @@ class VisitsService:
             row = await connection.fetchrow(statement("visits/show_visit"), claim_id)
         if counters:
             self._gatekeeper.settle_later(counters)
+        return self._told(row)
+
+    def _told(self, row: Any) -> dict[str, Any]:
         name = self._vault.open(bytes(row["name_sealed"]), row=row["person_id"], field="name")
         return dict(row) | {"person": {"person_id": row["person_id"], "name_masked": mask_name(name)}}
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.bad_input.rows import FRESH, Request, Row, Who, json
+from tests.api.bad_input.rows import FRESH, Request, Row, Who, get, json
 from tests.api.bad_input.stage import Stage
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
@@ -18,6 +18,12 @@ def outcome(stage: Stage, body: dict[str, Any], *, who: Who = "clinic", claim_id
 
 
 ROWS = [
+    Row("who comes to another clinic", lambda s: get(f"/clinic/windows/{s.full.window_ids[0]}/reservations", who="clinic"),
+        404, "unknown_window"),
+    Row("who comes to no window", lambda _: get("/clinic/windows/1099511627776/reservations", who="city"), 404,
+        "unknown_window"),
+    Row("who comes, asked by a resident", lambda s: get(f"/clinic/windows/{s.open.window_ids[0]}/reservations"), 401,
+        "not_logged_in"),
     Row("check in a day early", lambda s: check_in(s.reserved.claim_id), 409, "visit_too_early", retry_at=True),
     Row("check a hold in", lambda s: check_in(s.my_hold.claim_id), 409, "not_a_reservation"),
     Row("check in what was released", lambda s: check_in(s.released.claim_id), 409, "not_a_reservation"),

@@ -235,5 +235,9 @@ async def test_who_cancelled_or_came_is_no_no_show(
     await mark_no_shows(database, app.state.gatekeeper, at_most=500)
     found = [await state_of(connection, claim) for claim in (cancelled, came, missed, tomorrow)]
     assert found == ["cancelled", "checked_in", "no_show", "confirmed"]
+    listed = (await desk.get(f"/clinic/windows/{world.window_ids[0]}/reservations")).json()["items"]
+    assert [(one["reservation_id"], one["state"]) for one in listed] == [(came, "checked_in"), (missed, "no_show")]
+    assert {one["person"]["name_masked"] for one in listed} == {"*小明"}
+    assert (await desk.get(f"/clinic/windows/{other.window_ids[0]}/reservations")).json()["code"] == "unknown_window"
     taken = await connection.fetchrow("SELECT held, booked FROM windows WHERE window_id = $1", world.window_ids[0])
     assert tuple(taken) == (0, 2), "a missed place was used: the day is over"
