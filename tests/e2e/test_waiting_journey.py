@@ -2,19 +2,16 @@
 
 import asyncio
 import re
-from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from humiao.kit.sql import statement
 from humiao.settings import Settings
 from tests.e2e.test_booking_journey import Visit, become_resident
 from tests.e2e.visitor import DESKTOP, Visitor
-from tests.factories import make_session
-from tests.waitlists import VACCINE, bring_doses, make_campaign
+from tests.waitlists import bring_doses, leave_over, make_campaign
 
 TIERS = [{"label": "已接种过一剂的补种者", "from_doses": 1}, {"label": "其他登记人"}]
 
@@ -181,16 +178,6 @@ async def open_offer(ledger: asyncpg.Connection, campaign: int) -> str:
                 return str(offer)
 
 
-async def leave_over(ledger: asyncpg.Connection, campaign: int) -> None:
-    """One dose of today is left, for an hour."""
-    world = await make_session(ledger, vaccine=VACCINE, starts_in=timedelta(minutes=-30))
-    product = await ledger.fetchval("SELECT product_id FROM session_stocks WHERE stock_id = $1", world.stock_id)
-    await ledger.fetchrow(
-        statement("waitlist/add_leftovers"), world.clinic_id, world.day, "余苗", "sql",
-        datetime.now(UTC) + timedelta(hours=1), 1, product, campaign, world.stock_id, 15,
-    )  # fmt: skip
-
-
 async def test_leftovers_a_move_and_the_report(visit: Visit, ledger: asyncpg.Connection) -> None:
     resident = await visit("leftovers")
     page = resident.page
@@ -202,7 +189,7 @@ async def test_leftovers_a_move_and_the_report(visit: Visit, ledger: asyncpg.Con
     await page.get_by_text("已参加余苗候补").wait_for()
     await resident.look("01-standby")
 
-    await leave_over(ledger, campaign)
+    await leave_over(ledger, campaign, 1)
     await resident.open(f"offers/{await open_offer(ledger, campaign)}")
     await resident.title("今日余苗")
     await resident.look("02-offer")

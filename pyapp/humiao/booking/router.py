@@ -120,7 +120,7 @@ async def show(reservation_id: UUID, me: Me, booking: Service) -> Any:
 
 
 @router.get(
-    "/reservations/{reservation_id}/campaign-windows", response_model=CampaignWindows, responses=problems(401, 503)
+    "/reservations/{reservation_id}/campaign-windows", response_model=CampaignWindows, responses=problems(401, 404)
 )
 async def campaign_windows(reservation_id: UUID, me: Me, booking: Service) -> Any:
     """可改的时段: of a reservation won in a campaign, the windows of its own session with room."""

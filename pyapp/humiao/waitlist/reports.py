@@ -40,18 +40,26 @@ class ReportsService:
         self._database = database
         self._keep_s = keep_s
         self._monotonic = monotonic
-        self._kept: dict[int, tuple[float, dict[str, Any] | Refusal]] = {}
+        self._kept: dict[int, tuple[float, dict[str, Any]]] = {}
         self._reading = asyncio.Lock()
 
     async def public(self, campaign_id: int) -> dict[str, Any] | Refusal:
         """The report of a campaign as of some seconds ago; a draft does not exist."""
+        if kept := self._fresh(campaign_id):
+            return kept
         async with self._reading:  # one reads, the others have what it read
-            kept = self._kept.get(campaign_id)
-            if kept is None or self._monotonic() - kept[0] >= self._keep_s:
+            if kept := self._fresh(campaign_id):
+                return kept
+            found = await self._read(campaign_id)
+            if not isinstance(found, Refusal):
                 if len(self._kept) >= KEPT_MAX:
                     self._kept.clear()
-                kept = self._kept[campaign_id] = self._monotonic(), await self._read(campaign_id)
-        return kept[1]
+                self._kept[campaign_id] = self._monotonic(), found
+            return found
+
+    def _fresh(self, campaign_id: int) -> dict[str, Any] | None:
+        at, report = self._kept.get(campaign_id, (0.0, None))
+        return report if report is not None and self._monotonic() - at < self._keep_s else None
 
     async def _read(self, campaign_id: int) -> dict[str, Any] | Refusal:
         async with self._database.read() as connection:

@@ -6,16 +6,14 @@ The law of leaving is in each step: whoever ends changes their own place and nob
 import math
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from humiao.kit.sql import statement
 from humiao.waitlist.audit import audit
-from tests.factories import make_residents, make_session
+from tests.factories import make_residents
 from tests.unit.waitlist.conftest import Town
-from tests.waitlists import VACCINE, bring_doses, end_hold, enter, make_campaign, one_round
+from tests.waitlists import bring_doses, end_hold, enter, leave_over, make_campaign, one_round
 
 HISTORIES, STEPS, PEOPLE = 40, 30, 14
 DISTRICTS = ["310104", "310105", "310151"]
@@ -93,19 +91,13 @@ class History:
 
     async def _leave_over(self, clinic: int, doses: int) -> None:
         """Doses left at one of the two clinics."""
-        connection, until = self._town.connection, datetime.now(UTC) + timedelta(hours=3)
-        world = await make_session(connection, vaccine=VACCINE, clinic_id=clinic)
-        product = await connection.fetchval("SELECT product_id FROM session_stocks WHERE stock_id = $1", world.stock_id)
-        made = await connection.fetchrow(
-            statement("waitlist/add_leftovers"), clinic, world.day, "余苗", "sql", until, doses, product,
-            self._campaign, world.stock_id, 15,
-        )  # fmt: skip
+        connection = self._town.connection
+        release = await leave_over(connection, self._campaign, doses, clinic_id=clinic)
         rows = await connection.fetch(
             """SELECT d.district_code, d.latitude, d.longitude, k.latitude AS to_latitude, k.longitude AS to_longitude
                FROM districts d, clinics k WHERE d.district_code = ANY ($1) AND k.clinic_id = $2""",
             DISTRICTS, clinic,
         )  # fmt: skip
-        release = made["release_id"]
         self._model.doses[release], self._model.where[release] = doses, clinic
         self._model.leftovers[release] = {row["district_code"]: km_between(row) for row in rows}
 

@@ -16872,6 +16872,15 @@ export interface operations {
                 };
             };
             /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
             422: {
                 headers: {
                     [name: string]: unknown;
