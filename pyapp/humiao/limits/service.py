@@ -86,6 +86,11 @@ def _told(limit: Limit) -> dict[str, str]:
     return {"rule": limit.code, "explained": limit.told()} | ({"until": limit.until.isoformat()} if limit.until else {})
 
 
+def _ends(limit: Limit) -> str:
+    """When a rule ends by itself, or that it does not."""
+    return f"本规则到{limit.until.isoformat()}前有效" if limit.until else "本规则没有结束日期"
+
+
 def _limit(row: Any) -> Limit:
     numbers = {name: row[name] or 0 for name in ("most", "within_days", "pause_days", "before_minutes")}
     districts = frozenset(row["districts"] or ())
@@ -103,10 +108,9 @@ async def _refuse_district(
     if limit is None:
         return None
     names = await connection.fetch(statement("limits/district_names"), sorted(limit.districts))
-    ends = f"本规则到{limit.until.isoformat()}前有效" if limit.until else "本规则没有结束日期"
     detail = (
         f"{limit.told()}（{'、'.join(row['name'] for row in names)}），按您填写的居住区、工作区，这位接种人不在其中。"
-        f"{ends}。所填有误的，请在“家庭成员”中修改；有疑问的，请咨询就近门诊或12345热线。"
+        f"{_ends(limit)}。所填有误的，请在“家庭成员”中修改；有疑问的，请咨询就近门诊或12345热线。"
     )
     retry_at = datetime.combine(limit.until, time(), CITY_ZONE) if limit.until else None
     return Refusal("other_district", retry_at=retry_at, extra=_told(limit) | {"detail": detail})
@@ -154,7 +158,10 @@ async def refuse_person(connection: Any, people: int) -> Refusal | None:
     limit = judge_family(await in_force(connection, "family_size"), people)
     if limit is None:
         return None
-    detail = f"{limit.told()}，请先解除不再需要的绑定。急需接种的，请到门诊现场办理。"
+    detail = (
+        f"{limit.told()}，请先解除不再需要的绑定。{_ends(limit)}，有疑问的，请咨询12345热线。"
+        "急需接种的，请到门诊现场办理。"
+    )
     return Refusal("too_many_people", extra=_told(limit) | {"detail": detail})
 
 

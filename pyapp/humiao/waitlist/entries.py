@@ -100,7 +100,13 @@ class EntriesService:
         day = campaign["closes_at"].astimezone(CITY_ZONE).date()
         misfit = group_of(campaign["eligible"]).misfit(person, day)
         if misfit is not None:
-            return Refusal("not_in_group", extra={"detail": REASONS[misfit], "reason": misfit})
+            closes = campaign["closes_at"].astimezone(CITY_ZONE)
+            detail = (
+                f"{REASONS[misfit]}登记范围到{closes.month}月{closes.day}日{closes:%H:%M}截止前不会改变；"
+                "有疑问的，请咨询就近门诊或12345热线。"
+            )
+            told = {"detail": detail, "reason": misfit, "rule": "campaign_group", "until": closes.isoformat()}
+            return Refusal("not_in_group", extra=told)
         tier, label = tier_of(tiers_of(campaign["tiers"]), person, day)
         entered = await connection.fetchrow(
             statement("waitlist/register"),

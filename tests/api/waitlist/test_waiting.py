@@ -1,7 +1,7 @@
 """Registering, the place and how it came about, leaving, and the offer, through the API."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -76,7 +76,9 @@ async def test_a_tier_and_a_group_of_districts(connection: asyncpg.Connection, n
     working = await make_campaign(connection, vaccine="IIV4", eligible={"districts": ["310115"], "basis": "work"})
     assert (await register(here, working))["rank"]["ahead"] == 0
     told = await refused(other[1].post(entries_of(working), {"person_id": str(other[0])}), "not_in_group")
-    assert told["reason"] == "other_district" and "家庭成员" in told["detail"]
+    assert told["reason"] == "other_district" and "家庭成员" in told["detail"] and "12345" in told["detail"]
+    closes = await connection.fetchval("SELECT closes_at FROM campaigns WHERE campaign_id = $1", working)
+    assert told["rule"] == "campaign_group" and datetime.fromisoformat(told["until"]) == closes
 
 
 async def test_an_earlier_tier_is_told_as_the_reason(connection: asyncpg.Connection, newcomers: Newcomers) -> None:
