@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from humiao.kit.crypto import Vault
+from humiao.kit.sql import statement
 from humiao.waitlist.offers import Round, make_round
 from tests.factories import World, make_residents, make_session
 
@@ -90,6 +91,20 @@ async def bring_doses(
         campaign_id, world.stock_id, world.session_id, world.clinic_id, doses,
     )  # fmt: skip
     return release_id, world
+
+
+async def leave_over(
+    connection: Any, campaign_id: int, doses: int, *, clinic_id: int | None = None, minutes: int = 15
+) -> int:
+    """Doses left at a clinic for three hours, as staff say it; returns the release."""
+    world = await make_session(connection, vaccine=VACCINE, clinic_id=clinic_id)
+    product = await connection.fetchval("SELECT product_id FROM session_stocks WHERE stock_id = $1", world.stock_id)
+    made = await connection.fetchrow(
+        statement("waitlist/add_leftovers"), world.clinic_id, world.day, "余苗", "sql",
+        datetime.now(UTC) + timedelta(hours=3), doses, product, campaign_id, world.stock_id, minutes,
+    )  # fmt: skip
+    release_id: int = made["release_id"]
+    return release_id
 
 
 async def one_round(database: Any, release_id: int, campaign_id: int) -> Round:

@@ -22,6 +22,7 @@ from humiao.scheduling.router import router as scheduling
 from humiao.schoolcheck.router import admin as school_statistics
 from humiao.schoolcheck.router import router as school_checks
 from humiao.vaccines.router import router as vaccines
+from humiao.visits.router import router as visits
 from humiao.waitlist.router import public as campaigns
 from humiao.waitlist.router import router as waitlist
 from humiao.waitlist.staff_router import router as waitlist_staff
@@ -45,6 +46,7 @@ ROUTERS: list[APIRouter] = [
     availability,
     rooms,
     scheduling,
+    visits,
     campaigns,
     waitlist,
     waitlist_staff,
@@ -67,6 +69,7 @@ DOMAINS = [
     {"name": "booking", "description": "占号、预约、改期、取消 / holds and reservations"},
     {"name": "rooms", "description": "排队大厅：高峰时按次序进入 / waiting rooms"},
     {"name": "scheduling", "description": "场次发布与号源调整 / clinic sessions and quotas"},
+    {"name": "visits", "description": "签到与接种结果 / check-in and outcome"},
     {"name": "waitlist", "description": "紧缺疫苗登记排队与名额 / campaigns, waiting, offers"},
     {"name": "backoffice", "description": "市级后台 / the city's back office"},
 ]

@@ -73,6 +73,7 @@ RETRY = ("retry", "稍后重试")
 ENTER_ROOM = ("enter_room", "进入排队大厅")
 VERIFY = ("solve_challenge", "重新验证")
 CORRECT = ("correct_input", "修改后重新提交")
+CLOSE_SESSION = ("close_session", "停止预约")
 MY_PEOPLE = ("my_people", "查看家庭成员")
 HOME = ("home", "返回首页")
 DRAFTS = ("drafts", "查看草案")
@@ -101,6 +102,9 @@ PROBLEMS: dict[str, ProblemKind] = {
     ),
     "limited": ProblemKind(
         409, "网上预约暂停", "按预约规则，这位接种人暂不能在网上预约。急需接种的，请到门诊办理。", (MY_RESERVATIONS,)
+    ),
+    "other_district": ProblemKind(
+        409, "限定区域预约", "这种疫苗现在只供指定区的居民网上预约，请咨询就近门诊。", (MY_PEOPLE, OTHER_VACCINE)
     ),
     "pass_missing": _small(401, "缺少资格凭证", "请先获取接种人的资格凭证。", RENEW_PASS),
     "pass_invalid": _small(401, "资格凭证无效", "请重新获取接种人的资格凭证。", RENEW_PASS),
@@ -131,6 +135,19 @@ PROBLEMS: dict[str, ProblemKind] = {
     "same_window": ProblemKind(409, "时段没有变化", "新时段与原时段相同，请选择其他时段。", (OTHER_WINDOW,)),
     "window_begun": ProblemKind(
         409, "接种时段已开始", "接种时段已经开始，不能再取消或改期，请联系门诊。", (MY_RESERVATIONS,)
+    ),
+    # at the desk
+    "not_a_reservation": ProblemKind(
+        409, "不能签到", "只有有效的预约可以签到，这个预约已取消、已结束或尚未确认。", (MY_RESERVATIONS,)
+    ),
+    "visit_too_early": ProblemKind(409, "还没有到签到时间", "接种时段开始前一小时起可以签到。", (RETRY,)),
+    "visit_day_over": ProblemKind(409, "签到已结束", "预约当天已经过去，不能再签到，请重新预约。", (OTHER_WINDOW,)),
+    "not_checked_in": ProblemKind(409, "还没有签到", "请先签到，再登记接种结果。", (("check_in", "先签到"),)),
+    "visit_ended": ProblemKind(
+        409,
+        "结果已登记",
+        "这次到诊已登记为另一种结果，登记有误的，请更正接种记录。",
+        (("records", "查看接种记录"),),
     ),
     # people and places
     "unknown_person": _small(404, "接种人不存在", "请在“家庭成员”中确认。", MY_PEOPLE),
@@ -225,12 +242,22 @@ PROBLEMS: dict[str, ProblemKind] = {
         409, "两人输入的不同", "与另一位监督员输入的公开数值不同，没有摇号。请核对来源后重新输入。", (CORRECT,)
     ),
     "already_released": ProblemKind(409, "这个库存已经投放", "这个场次的库存已投放给本活动，请直接修改剂数。", ()),
+    "leftover_not_today": ProblemKind(409, "不是今天的场次", "余苗只能从今天的场次投放，请核对场次。", (CORRECT,)),
+    "still_bookable": ProblemKind(
+        409, "场次还能预约", "请先停止这个场次的预约，或等预约截止后再投放余苗。", (CLOSE_SESSION,)
+    ),
     "unknown_release": ProblemKind(404, "投放不存在", "没有找到这次投放。", ()),
     # logging in
     "not_logged_in": _small(401, "请先登录", "请登录后再操作。", LOG_IN),
     "token_expired": _small(401, "登录已过期", "请重新登录后再操作。", LOG_IN),
     "forbidden": ProblemKind(403, "没有权限", "您没有进行此操作的权限。", ()),
     "account_locked": ProblemKind(403, "账户已锁定", "账户已被锁定，请稍后再试或联系客服。", ()),
+    "too_many_accounts": ProblemKind(
+        409,
+        "这台设备注册的账户过多",
+        "这台设备暂不能注册新账户，已有账户的仍可登录。",
+        (("log_in_other", "用已有账户登录"),),
+    ),
     "code_wrong": ProblemKind(401, "验证码不正确", "验证码不正确，请重新输入。", (("retype", "重新输入"),)),
     "code_expired": ProblemKind(
         401, "验证码已失效", "验证码已失效，请重新获取。", (("resend_code", "重新获取验证码"),)

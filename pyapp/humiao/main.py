@@ -47,10 +47,13 @@ from humiao.scheduling.service import SchedulingService
 from humiao.schoolcheck.desk import SchoolDesk
 from humiao.settings import Settings
 from humiao.vaccines.service import VaccinesService
+from humiao.visits.service import VisitsService
 from humiao.waitlist.answers import OffersService
 from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.entries import EntriesService
+from humiao.waitlist.leftovers import LeftoversService
 from humiao.waitlist.ranks import Ranks
+from humiao.waitlist.reports import ReportsService
 
 H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
 
@@ -68,6 +71,7 @@ class Services:
     booking: BookingService
     rooms: RoomsService
     scheduling: SchedulingService
+    visits: VisitsService
     limits: LimitsService
     drafts: DraftsService
     reminders: RemindersService
@@ -79,6 +83,8 @@ class Services:
     entries: EntriesService
     offers: OffersService
     campaigns: CampaignsService
+    leftovers: LeftoversService
+    reports: ReportsService
 
 
 class UnsetAddress(Exception):
@@ -165,6 +171,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             booking=BookingService(engine, database, vault, eligibility, limits, rooms),
             rooms=rooms,
             scheduling=SchedulingService(database, engine),
+            visits=VisitsService(database, vault, gatekeeper),
             limits=limits,
             drafts=DraftsService(database, programmes),
             reminders=RemindersService(database),
@@ -178,6 +185,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             entries=EntriesService(database, vault, gatekeeper, ranks, keys.receipt_keys),
             offers=OffersService(database, vault, gatekeeper, eligibility, grace_ms=settings.hold_grace_s * 1000),
             campaigns=CampaignsService(database, vault, ranks),
+            leftovers=LeftoversService(database, gatekeeper),
+            reports=ReportsService(database),
         )
         keeping_up = [asyncio.create_task(one.keep_up()) for one in (generations, programmes)]
         yield

@@ -26,7 +26,7 @@ from tests.concurrency.conftest import LyingGatekeeper
 from tests.concurrency.test_control import scratch_database
 from tests.conftest import Servers
 from tests.factories import make_residents
-from tests.waitlists import bring_doses, enter, make_campaign, make_line, offers, one_round, states
+from tests.waitlists import bring_doses, enter, leave_over, make_campaign, make_line, offers, one_round, states
 
 CLINICS = 3
 PEOPLE_A_KILL = 12  # of so many people one worker is killed
@@ -135,6 +135,17 @@ async def _expire(connection: Any, offer_id: UUID) -> bool:
     return ended is not None
 
 
+async def _left_over(connection: Any, campaign_id: int, doses: int) -> list[int]:
+    """Doses left at two clinics, for which half of those who wait would come, from near and far."""
+    for district in ("310104", "310115", "310151"):
+        await connection.execute(
+            """UPDATE waitlist_entries SET standby_district = $2
+               WHERE campaign_id = $1 AND standby_district IS NULL AND random() < 0.2""",
+            campaign_id, district,
+        )  # fmt: skip
+    return [await leave_over(connection, campaign_id, doses) for _ in range(2)]
+
+
 async def _open_offers(connection: Any, campaign_id: int) -> list[Any]:
     return [(offer["offer_id"], offer["person_id"]) for offer in await offers(connection, campaign_id)]
 
@@ -145,13 +156,13 @@ async def test_every_dose_ends_used_or_free_and_nobody_is_passed_over(
     url, connection = scratch
     seed = random.SystemRandom().randrange(2**32)
     chance = random.Random(seed)
-    doses = offer_clients // 5
-    line = await make_line(connection, vault, offer_clients)
+    doses, line = offer_clients // 5, await make_line(connection, vault, offer_clients)
     late = await make_residents(connection, vault, offer_clients // 4)
     releases = [
         (await bring_doses(connection, line.campaign_id, doses, windows=4, capacity=doses // 2 + 1))[0]
         for _ in range(CLINICS)
     ]
+    releases += await _left_over(connection, line.campaign_id, max(2, doses // 2))
     database = await Database.connect(url, connections=6)
     database._acquire_timeout_s = 60  # hundreds share six connections: here nobody is turned away
     service = OffersService(database, vault, NoCache(), Anybody(), grace_ms=5000)  # type: ignore[arg-type]
@@ -171,8 +182,7 @@ async def test_every_dose_ends_used_or_free_and_nobody_is_passed_over(
     async def one_answer(person: UUID, offer_id: UUID) -> None:
         said.update(await people[person].answer(_Lent(database), offer_id))
 
-    coming = asyncio.create_task(come_later())
-    kills = 0
+    coming, kills = asyncio.create_task(come_later()), 0
     async with asyncio.timeout(300):  # far beyond what it takes; without it a worker that fails is waited for for ever
         while True:
             waiting = await _open_offers(connection, line.campaign_id)
@@ -204,8 +214,10 @@ async def test_every_dose_ends_used_or_free_and_nobody_is_passed_over(
     for row in rows:
         assert row["single"] and row["open"] == 0 == row["held"], where
         assert row["taken"] == row["booked"] and row["taken"] + row["free"] == row["doses"], where
-    accepted = await connection.fetchval("SELECT count(*) FROM waitlist_entries WHERE state = 'accepted'")
-    assert accepted == sum(row["booked"] for row in rows) == said["accepted"], where
+    accepted, leftovers = await connection.fetchrow(
+        "SELECT count(*), (SELECT count(*) FROM offers WHERE standby) FROM waitlist_entries WHERE state = 'accepted'"
+    )
+    assert accepted == sum(row["booked"] for row in rows) == said["accepted"] and leftovers, where
     assert said["declined"] and said["expired"] and said["accepted"], where
 
 
@@ -221,12 +233,17 @@ class _Lent:
 
 
 async def _settled(connection: Any, campaign_id: int) -> bool:
-    """Nothing is open, and either nobody waits or no dose is left."""
+    """Nothing is open, and either nobody waits or no dose is left, of leftovers for those who were not asked yet."""
     row = await connection.fetchrow(
         """SELECT NOT EXISTS (SELECT FROM waitlist_entries WHERE campaign_id = $1 AND state IN ('waiting', 'offered'))
                OR NOT EXISTS (SELECT FROM waitlist_entries WHERE campaign_id = $1 AND state = 'offered')
               AND NOT EXISTS (SELECT FROM campaign_releases r WHERE r.campaign_id = $1 AND r.doses >
-                    (SELECT count(*) FROM offers o WHERE o.release_id = r.release_id AND o.takes_dose)) AS settled""",
+                    (SELECT count(*) FROM offers o WHERE o.release_id = r.release_id AND o.takes_dose)
+                    AND (r.leftover_of IS NULL OR EXISTS (
+                        SELECT FROM waitlist_entries e WHERE e.campaign_id = $1 AND e.state = 'waiting'
+                            AND e.standby_district IS NOT NULL AND NOT EXISTS (
+                                SELECT FROM offers o WHERE o.entry_id = e.entry_id AND o.release_id = r.release_id)
+                    ))) AS settled""",
         campaign_id,
     )
     return bool(row["settled"])

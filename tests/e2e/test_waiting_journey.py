@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from humiao.settings import Settings
 from tests.e2e.test_booking_journey import Visit, become_resident
 from tests.e2e.visitor import DESKTOP, Visitor
-from tests.waitlists import bring_doses, make_campaign
+from tests.waitlists import bring_doses, leave_over, make_campaign
 
 TIERS = [{"label": "已接种过一剂的补种者", "from_doses": 1}, {"label": "其他登记人"}]
 
@@ -163,3 +163,64 @@ async def test_the_same_pages_on_a_desktop(visit: Visit, ledger: asyncpg.Connect
         await visitor.open(f"offers/{await turn_comes(ledger, campaign)}")
         await visitor.title("轮到了")
     await visitor.look(page)
+
+
+async def open_offer(ledger: asyncpg.Connection, campaign: int) -> str:
+    """Wait until an offer of a campaign is open; returns its id."""
+    async with asyncio.timeout(30):
+        while True:
+            offer = await ledger.fetchval(
+                """SELECT o.offer_id FROM offers o JOIN waitlist_entries e USING (entry_id)
+                   WHERE e.campaign_id = $1 AND o.state = 'open'""",
+                campaign,
+            )
+            if offer:
+                return str(offer)
+
+
+async def test_leftovers_a_move_and_the_report(visit: Visit, ledger: asyncpg.Connection) -> None:
+    resident = await visit("leftovers")
+    page = resident.page
+    await become_resident(resident)
+    campaign = await make_campaign(ledger, title="九价疫苗余苗登记")
+    await register(resident, campaign)
+    await page.get_by_label("我可以从哪个区出发").select_option(label="徐汇区")
+    await resident.press("保存余苗候补")
+    await page.get_by_text("已参加余苗候补").wait_for()
+    await resident.look("01-standby")
+
+    await leave_over(ledger, campaign, 1)
+    await resident.open(f"offers/{await open_offer(ledger, campaign)}")
+    await resident.title("今日余苗")
+    await resident.look("02-offer")
+    await resident.press("放弃，给下一位")
+    dialog = page.get_by_role("dialog", name="放弃这个名额？")
+    await dialog.get_by_text("您的排队名次不变").wait_for()
+    await dialog.get_by_role("button", name="放弃", exact=True).click()
+    await page.get_by_text("您没有接受这次余苗，排队名次不变。").wait_for()
+    await resident.look("03-not-taken")
+    await resident.press("查看我的登记")
+    await page.get_by_text("下一位就是您").wait_for()
+
+    await bring_doses(ledger, campaign, 3, windows=3, capacity=1)
+    offer = await open_offer(ledger, campaign)
+    await resident.open(f"offers/{offer}")
+    await resident.press("接受，预约这个时间")
+    await resident.title("预约成功")
+    await resident.open(f"reservations/{offer}/reschedule")
+    await resident.title("改到其他时间")
+    assert await page.get_by_role("radio").count() == 2, "the windows with room, without the one that is held"
+    await page.get_by_role("radio").nth(1).check()
+    await resident.look("04-move")
+    await resident.press("改到这个时间")
+    await page.get_by_role("dialog").get_by_role("button", name="确认改期").click()
+    await page.wait_for_url(re.compile("moved=1"))
+    await resident.settled()
+    await resident.look("05-moved")
+
+    anybody = await visit("report", viewport=DESKTOP)
+    await anybody.open(f"campaigns/{campaign}")
+    await anybody.press("投放公报")
+    await anybody.title("投放公报")
+    await anybody.page.get_by_text("不足 5 人").first.wait_for()
+    await anybody.look("01-report")

@@ -24,6 +24,7 @@ DOMAINS = {
     "scheduling",
     "schoolcheck",
     "vaccines",
+    "visits",
     "waitlist",
 }
 EDGES = {"main", "api", "cli", "embedded", "worker", "demo", "rush"}

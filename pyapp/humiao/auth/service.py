@@ -21,6 +21,7 @@ from humiao.kit.crypto import Vault
 from humiao.kit.database import Database
 from humiao.kit.masking import mask_phone
 from humiao.kit.sql import statement
+from humiao.limits.service import note_device, refuse_account
 
 RESEND_AFTER_S = 60  # what a page counts down; the budgets decide (antiabuse, migration 0013)
 LOGIN = "login"  # the purpose of a code
@@ -101,7 +102,8 @@ class AuthService:
     ) -> ResidentTokens | Refusal:
         """Exchange the latest code of a phone and device for tokens; the first login makes the account.
 
-        After many failures from the same device or network a challenge is asked for first (`challenge_needed`).
+        After many failures from the same device or network a challenge is asked for first (`challenge_needed`). On a
+        device with many accounts no new one is made (`too_many_accounts`); who has an account always gets in.
         """
         origin = self._antiabuse.origin(source)
         solved = await self._antiabuse.admit("log_in", origin, solution)
@@ -121,11 +123,16 @@ class AuthService:
             if not hmac.compare_digest(taken["code_digest"], self._code_digest(taken["code_id"], code)):
                 await self._antiabuse.count_failure(connection, origin)
                 return Refusal("code_wrong", extra={"tries_left": taken["tries_left"]})
+            if await connection.fetchrow(statement("auth/find_account"), index) is None:
+                refusal = await refuse_account(connection, origin.device)
+                if refusal:
+                    return refusal
             await connection.execute(statement("auth/use_code"), taken["code_id"])
             account_id, made = await ensure_account(connection, self._vault, phone)
             account = await connection.fetchrow(statement("auth/find_account"), index)
             if account["status"] != "active":
                 return Refusal("account_locked")
+            await note_device(connection, origin.device, account_id)
             await connection.execute(
                 statement("auth/add_login_session"),
                 login_session_id,

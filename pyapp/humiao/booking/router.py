@@ -10,6 +10,7 @@ from humiao.auth.dependencies import current_resident, current_resident_fast
 from humiao.auth.tokens import Resident
 from humiao.booking.schemas import (
     Availability,
+    CampaignWindows,
     CancelRequest,
     ConfirmRequest,
     HoldAnswer,
@@ -116,6 +117,14 @@ async def reservations(
 async def show(reservation_id: UUID, me: Me, booking: Service) -> Any:
     """One reservation."""
     return unwrap(await booking.show(me, reservation_id, missing="unknown_reservation"))
+
+
+@router.get(
+    "/reservations/{reservation_id}/campaign-windows", response_model=CampaignWindows, responses=problems(401, 404)
+)
+async def campaign_windows(reservation_id: UUID, me: Me, booking: Service) -> Any:
+    """可改的时段: of a reservation won in a campaign, the windows of its own session with room."""
+    return await booking.campaign_windows(me, reservation_id)
 
 
 @router.post(

@@ -153,6 +153,23 @@ class Reservation(Answer):
     confirmed_at: CityTime | None
     can_cancel: bool
     can_reschedule: bool
+    campaign_id: int | None = Field(description="won in this campaign: it moves within the campaign's own windows")
+
+
+class CampaignWindow(Answer):
+    """A window that a reservation won in a campaign may move to; `kept` is where it is."""
+
+    window_id: DatabaseId
+    stock_id: DatabaseId
+    starts_at: CityTime
+    ends_at: CityTime
+    kept: bool
+
+
+class CampaignWindows(Answer):
+    """Windows of the campaign's clinic session with room, in order of time."""
+
+    items: list[CampaignWindow]
 
 
 class ReservationPage(Answer):

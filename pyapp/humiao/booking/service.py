@@ -24,6 +24,7 @@ from humiao.limits.service import LimitsService, in_force
 from humiao.rooms.service import RoomsService
 
 PAGE = 50
+CAMPAIGN = "campaign"
 STATE_LABELS = {
     "held": "待确认",
     "confirmed": "已预约",
@@ -34,6 +35,7 @@ STATE_LABELS = {
     "fulfilled": "已接种",
     "no_show": "未到",
 }
+NOT_GIVEN = "已到诊，未接种"
 
 
 def _position(cursor: str) -> tuple[datetime, UUID] | None:
@@ -131,10 +133,22 @@ class BookingService:
         # A repeat is owed its first answer, whatever the rules say by now.
         if refusal and not await self._engine.is_answered(me.actor, key):
             return refusal
+        # Within its campaign a reservation takes the campaign's places; the dose it won stays the same one (P4).
+        async with self._database.read() as connection:
+            within = await connection.fetchval(
+                statement("booking/moves_in_campaign"), me.account_id, reservation_id, body.window_id, body.stock_id
+            )
+        channel = CAMPAIGN if within else self._channel
         result = await self._engine.reschedule(
-            RescheduleWish(self._caller(me), reservation_id, body.window_id, self._channel, body.stock_id, key, digest)
+            RescheduleWish(self._caller(me), reservation_id, body.window_id, channel, body.stock_id, key, digest)
         )
         return await self._shown(me, reservation_id, result, "unknown_reservation")
+
+    async def campaign_windows(self, me: Resident, reservation_id: UUID) -> dict[str, Any]:
+        """Where a reservation won in a campaign may move; none for any other, or once it may not move."""
+        async with self._database.read() as connection:
+            rows = await connection.fetch(statement("booking/campaign_windows"), me.account_id, reservation_id)
+        return {"items": [dict(row) for row in rows]}
 
     async def hold_state(self, me: Resident, hold_id: UUID) -> Result:
         """What became of a hold, without the rest of it."""
@@ -183,7 +197,7 @@ class BookingService:
         return {
             "reservation_id": row["claim_id"],
             "state": row["state"],
-            "state_label": STATE_LABELS[row["state"]],
+            "state_label": NOT_GIVEN if row["outcome"] == "not_given" else STATE_LABELS[row["state"]],
             "person": {"person_id": row["person_id"], "name_masked": mask_name(name)},
             "clinic": {
                 "clinic_id": row["clinic_id"],
@@ -211,4 +225,5 @@ class BookingService:
             "confirmed_at": row["confirmed_at"],
             "can_cancel": row["state"] == "confirmed" and before,
             "can_reschedule": row["state"] == "confirmed" and before,
+            "campaign_id": row["campaign_id"],
         }

@@ -54,6 +54,8 @@ def set_rule(
     within_days: Number = None,
     pause_days: Number = None,
     before_minutes: Number = None,
+    district: Annotated[list[str] | None, typer.Option(help="限哪些区，可重复 / districts, again for more")] = None,
+    basis: Annotated[str | None, typer.Option(help="residence、work 或 either")] = None,
     series: Annotated[str | None, typer.Option(help="只限一个系列 / for one series alone")] = None,
     text: Annotated[str | None, typer.Option(help="说明，{most} 等代以数字 / in words")] = None,
     since: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="默认今天 / today")] = None,
@@ -73,6 +75,7 @@ def set_rule(
             return None
         new = was.changed(
             most=most, within_days=within_days, pause_days=pause_days, before_minutes=before_minutes, series=series,
+            districts=district or None, basis=basis,
             text_zh=text, effective_from=since and since.date(), effective_until=until and until.date(), active=active,
         )  # fmt: skip
         return await add_version(connection, new, reason=reason, by="sql", source="cli")

@@ -7,10 +7,13 @@ lasts longest is told.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-Kind = Literal["no_show", "cancel_deadline", "family_size"]
+from humiao.errors import CITY_ZONE
+
+Kind = Literal["no_show", "cancel_deadline", "family_size", "device_accounts", "district"]
+Basis = Literal["residence", "work", "either"]
 EXEMPT_SERIES = frozenset({"RAB"})  # post-exposure rabies (sql/seed/reference/programme.yaml, CO-5)
 
 
@@ -29,6 +32,8 @@ class Limit:
     within_days: int = 0
     pause_days: int = 0
     before_minutes: int = 0
+    districts: frozenset[str] = frozenset()
+    basis: Basis | None = None
 
     def told(self) -> str:
         """The rule in words, with its numbers."""
@@ -56,6 +61,14 @@ class Paused:
 
     limit: Limit
     until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """No new account on a device before `until`, when one of those that count has not been used for long enough."""
+
+    limit: Limit
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +128,31 @@ def judge_family(limits: Iterable[Limit], people: int) -> Limit | None:
     """Which rule forbids that an account that acts for so many people acts for one more."""
     smallest = min(limits, key=lambda limit: limit.most, default=None)
     return smallest if smallest and people >= smallest.most else None
+
+
+def judge_device(limits: Iterable[Limit], used: Sequence[datetime], now: datetime) -> Crowded | None:
+    """Whether a device makes no new account now; `used`: when each of its accounts logged in there last, newest first.
+
+    Who has an account is never asked: a device may log any number of them in.
+    """
+    crowded = []
+    for limit in limits:
+        # The account that has to grow old before there are fewer than `most`.
+        ends = [at + timedelta(days=limit.within_days) for at in used[limit.most - 1 : limit.most]]
+        crowded += [Crowded(limit, end if limit.until is None else min(end, _midnight(limit.until))) for end in ends]
+    return max((one for one in crowded if now < one.until), key=lambda one: one.until, default=None)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), CITY_ZONE)
+
+
+def judge_district(
+    limits: Iterable[Limit], series: frozenset[str], residence: str | None, work: str | None
+) -> Limit | None:
+    """Which rule keeps a vaccine of these series for people of other districts; where nothing is declared, it does."""
+    for limit in limits:
+        asked = {"residence": {residence}, "work": {work}, "either": {residence, work}}[limit.basis or "either"]
+        if limit.covers(series) and not asked & limit.districts:
+            return limit
+    return None

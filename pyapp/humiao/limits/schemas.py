@@ -1,11 +1,11 @@
 """Shapes of the limits, as staff see them."""
 
 from datetime import date
-from typing import Literal
 
 from pydantic import Field
 
 from humiao.kit.shapes import Answer, CityTime
+from humiao.limits.rules import Basis, Kind
 
 
 class LimitRule(Answer):
@@ -13,12 +13,14 @@ class LimitRule(Answer):
 
     code: str
     version: int
-    kind: Literal["no_show", "cancel_deadline", "family_size"]
+    kind: Kind
     series: str | None = Field(description="null: every vaccine but rabies")
     most: int | None
     within_days: int | None
     pause_days: int | None
     before_minutes: int | None
+    districts: list[str] | None = Field(description="GB/T 2260 codes, where the rule is about districts")
+    basis: Basis | None = Field(description="what has to be there: residence, work, or either")
     effective_from: date
     effective_until: date | None = Field(description="the first day without it")
     text_zh: str = Field(description="as people are told, with its numbers")

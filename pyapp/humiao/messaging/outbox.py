@@ -196,6 +196,7 @@ class OutboxSender:
                 starts_at=facts["starts_at"],
                 ends_at=facts["ends_at"],
                 answer_by=facts["answer_by"],
+                standby=facts["standby"],
             )
         )
         return Sms(self._vault.open(facts["phone_sealed"], row=facts["account_id"], field="phone"), text)

@@ -38,6 +38,7 @@ class OfferFacts:
     starts_at: datetime
     ends_at: datetime
     answer_by: datetime
+    standby: bool = False  # of doses left at the day's end
 
 
 def login_code(code: str, left_s: int) -> str:
@@ -75,6 +76,11 @@ def reservation_cancelled(facts: ReservationFacts) -> str:
 def offer_made(facts: OfferFacts) -> str:
     """Whose turn it is, where, and until when to answer."""
     by = facts.answer_by.astimezone(CITY_ZONE)
+    if facts.standby:
+        return (
+            f"{SIGNATURE}今日余苗：{facts.name_masked}，{facts.vaccine_name}，{facts.clinic_name}，"
+            f"{facts.ends_at.astimezone(CITY_ZONE):%H:%M}前到。请在{by:%H:%M}前登录沪苗答复；不接受不影响您的排队名次。"
+        )
     return (
         f"{SIGNATURE}轮到了：{facts.name_masked}，{facts.vaccine_name}，{facts.clinic_name}，"
         f"暂留{window_text(facts.starts_at, facts.ends_at)}。请在{by.month}月{by.day}日{by:%H:%M}前登录沪苗答复，"
@@ -84,6 +90,11 @@ def offer_made(facts: OfferFacts) -> str:
 
 def offer_expired(facts: OfferFacts) -> str:
     """That the time to answer is over, and what can be done."""
+    if facts.standby:
+        return (
+            f"{SIGNATURE}余苗答复时间已过：{facts.name_masked}，{facts.vaccine_name}，{facts.clinic_name}。"
+            "您的排队名次不变。"
+        )
     return (
         f"{SIGNATURE}答复时间已过：{facts.name_masked}，{facts.vaccine_name}，{facts.clinic_name}。"
         "名额已给下一位，登记仍开放的可重新登记。"

@@ -10,7 +10,7 @@ from humiao.auth.tokens import Resident
 from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
 from humiao.kit.web import idempotency_key
-from humiao.residents.schemas import MeAnswer, NewPerson, PeopleAnswer, PersonAnswer
+from humiao.residents.schemas import DistrictsInput, MeAnswer, NewPerson, PeopleAnswer, PersonAnswer
 from humiao.residents.service import ResidentsService
 
 router = APIRouter(prefix="/api/v1/resident", tags=["residents"])
@@ -49,6 +49,14 @@ async def add_person(body: NewPerson, caller: Caller, key: Key, service: Service
 async def get_person(person_id: UUID, caller: Caller, service: Service) -> PersonAnswer:
     """Return one person the account acts for."""
     return unwrap(await service.get_person(caller, person_id))
+
+
+@router.put("/people/{person_id}/districts", summary="居住区与工作区", responses=problems(400, 404, 422))
+async def set_districts(
+    person_id: UUID, body: DistrictsInput, caller: Caller, key: Key, service: Service
+) -> PersonAnswer:
+    """Declare where a person lives and works; rules by district go by it, and the clinic may ask for proof."""
+    return unwrap(await service.set_districts(caller, person_id, body, key))
 
 
 @router.delete("/people/{person_id}", status_code=204, summary="解除绑定", responses=problems(400, 404, 409))

@@ -39,6 +39,16 @@ class NewPerson(StrictModel):
     relation: Relation
 
 
+District = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+
+
+class DistrictsInput(StrictModel):
+    """Where a person lives and works, by GB/T 2260 code; null: not said. What rules by district go by."""
+
+    residence_district: District | None
+    work_district: District | None
+
+
 class PersonAnswer(Answer):
     """A person the account acts for; the document is never shown whole."""
 
@@ -50,6 +60,8 @@ class PersonAnswer(Answer):
     birth_date: date
     sex: Sex
     relation: Relation
+    residence_district: str | None
+    work_district: str | None
 
 
 class PeopleAnswer(Answer):

@@ -15,7 +15,7 @@ from humiao.kit.masking import mask_document, mask_name, mask_phone
 from humiao.kit.sql import statement
 from humiao.kit.web import body_hash
 from humiao.residents.binding import bind_person, check_person
-from humiao.residents.schemas import MeAnswer, NewPerson, PeopleAnswer, PersonAnswer
+from humiao.residents.schemas import DistrictsInput, MeAnswer, NewPerson, PeopleAnswer, PersonAnswer
 
 
 class ResidentsService:
@@ -37,6 +37,8 @@ class ResidentsService:
             birth_date=row["birth_date"],
             sex=row["sex"],
             relation=row["relation"],
+            residence_district=row["residence_district"],
+            work_district=row["work_district"],
         )
 
     async def me(self, resident: Resident) -> MeAnswer | Refusal:
@@ -86,6 +88,37 @@ class ResidentsService:
             row = await connection.fetchrow(
                 statement("residents/get_person"), resident.account_id, UUID(answer["person_id"]), True
             )
+        return self._person(row)
+
+    async def set_districts(
+        self, resident: Resident, person_id: UUID, body: DistrictsInput, key: str
+    ) -> PersonAnswer | Refusal:
+        """Declare where a person lives and works, once; `unknown_person`, or `invalid_input` for no district."""
+        said = {"residence_district": body.residence_district, "work_district": body.work_district}
+        async with self._database.transaction() as connection:
+
+            async def work() -> dict[str, Any] | Refusal:
+                for field, code in said.items():
+                    if code and not await connection.fetchval(statement("residents/known_districts"), [code]):
+                        wrong = {"field": field, "code": "unknown_district", "message": "没有这个区，请重新选择"}
+                        return Refusal("invalid_input", extra={"errors": [wrong]})
+                changed = await connection.fetchval(
+                    statement("residents/set_districts"), resident.account_id, person_id, *said.values()
+                )
+                if changed is None:
+                    return Refusal("unknown_person")
+                await write_audit(
+                    connection, resident.actor, "h5", "person.districts", f"person:{person_id}", detail=said
+                )
+                return {"person_id": str(person_id)}
+
+            answer = await once(
+                connection, actor=resident.actor, key=key, operation="people.districts",
+                body_hash=body_hash("people.districts", {"person_id": str(person_id)} | said), work=work,
+            )  # fmt: skip
+            if isinstance(answer, Refusal):
+                return answer
+            row = await connection.fetchrow(statement("residents/get_person"), resident.account_id, person_id, True)
         return self._person(row)
 
     async def unbind_person(self, resident: Resident, person_id: UUID, key: str) -> dict[str, Any] | Refusal:

@@ -49,7 +49,7 @@ class OffersService:
                     statement("waitlist/offer_windows"), row["session_id"], row["window_id"]
                 )
         name = mask_name(self._vault.open(bytes(row["name_sealed"]), row=row["person_id"], field="name"))
-        own = ("offer_id", "entry_id", "campaign_id", "title", "state", "made_at", "answer_by")
+        own = ("offer_id", "entry_id", "campaign_id", "title", "state", "leftover", "made_at", "answer_by")
         return {one: row[one] for one in own} | {
             "person": {"person_id": row["person_id"], "name_masked": name},
             "clinic": {

@@ -37,6 +37,10 @@ async def audit(connection: Any) -> WaitlistReport:
             for row in await connection.fetch(statement("waitlist/audit_order"))
         ]
         findings += [
+            f"余苗名额 {row['offer_id']}：登记 {row['passed_over']} 更近或更早且愿意来 / nearer or earlier, and willing"
+            for row in await connection.fetch(statement("waitlist/audit_standby"))
+        ]
+        findings += [
             f"名额 {row['offer_id']}：与占号、登记或投放不符 / does not fit: {row['what']}"
             for row in await connection.fetch(statement("waitlist/audit_offers"))
         ]

@@ -26,6 +26,7 @@ from humiao.waitlist.telling import campaign_told
 from humiao.waitlist.terms import forecast
 
 SOURCE = "desk"
+EXEMPT = frozenset({"RabV"})  # post-exposure rabies: CHECK campaigns_rabies_for_everybody says so, too
 Work = Callable[[Any], Awaitable[dict[str, Any] | Refusal]]
 
 
@@ -40,6 +41,11 @@ def check_campaign(body: CampaignInput) -> Refusal | None:
     last = body.tiers[-1].model_dump(exclude={"label"})
     if any(value is not None for value in last.values()):
         return _invalid("tiers", "最后一档不能有条件，否则有人没有档次")
+    for number, group in enumerate([body.eligible, *body.tiers]):
+        if group.basis is not None and group.districts is None:
+            return _invalid(f"tiers.{number - 1}" if number else "eligible", "须写明限定哪些区")
+    if body.eligible.districts is not None and body.vaccine_code in EXEMPT:
+        return _invalid("eligible", "暴露后狂犬病疫苗不得限定区域")
     if (body.mode == "draw") != (body.entropy_rule is not None):
         return _invalid("entropy_rule", "摇号须写明以哪一个公开数值为熵；排队不填")
     if body.entropy_rule is not None:
@@ -78,6 +84,9 @@ class CampaignsService:
             clinics = sorted(set(body.clinics))
             if await connection.fetchval(statement("waitlist/known_clinics"), clinics) < len(clinics):
                 return Refusal("unknown_clinic")
+            named = {code for group in (body.eligible, *body.tiers) for code in group.districts or ()}
+            if await connection.fetchval(statement("residents/known_districts"), sorted(named)) < len(named):
+                return Refusal("unknown_district")
             campaign_id = await connection.fetchval(
                 statement("waitlist/add_campaign"),
                 body.title, body.vaccine_code, body.mode, body.opens_at, body.closes_at, clinics,
@@ -234,7 +243,7 @@ class CampaignsService:
             return {"release_id": release_id, "campaign_id": campaign_id}
 
         answer = await self._change(me, key, "campaign.release", {"campaign": campaign_id} | body.model_dump(), work)
-        return answer if isinstance(answer, Refusal) else await self._reported(answer)
+        return answer if isinstance(answer, Refusal) else await self.reported(answer)
 
     async def set_doses(self, me: Staff, release_id: int, body: DosesInput, key: str) -> Any:
         """Add doses to a release, or take back those that nobody was offered."""
@@ -257,9 +266,10 @@ class CampaignsService:
             return {"release_id": release_id, "campaign_id": release["campaign_id"]}
 
         answer = await self._change(me, key, "campaign.doses", {"release": release_id} | body.model_dump(), work)
-        return answer if isinstance(answer, Refusal) else await self._reported(answer)
+        return answer if isinstance(answer, Refusal) else await self.reported(answer)
 
-    async def _reported(self, answer: dict[str, Any]) -> dict[str, Any]:
+    async def reported(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The report of the release that an answer names."""
         releases: list[dict[str, Any]] = (await self.report(answer["campaign_id"]))["items"]
         return next(release for release in releases if release["release_id"] == answer["release_id"])
 

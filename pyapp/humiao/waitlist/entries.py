@@ -22,7 +22,7 @@ from humiao.kit.web import body_hash
 from humiao.lottery.receipts import Receipt, sign_receipt
 from humiao.waitlist.draws import published_name
 from humiao.waitlist.ranks import Ranks, Standing, why_before
-from humiao.waitlist.schemas import ClinicsInput, RegisterInput
+from humiao.waitlist.schemas import ClinicsInput, RegisterInput, StandbyInput
 from humiao.waitlist.telling import campaign_told, entry_told, how_told, reason_told, what_changes, why_skipped
 from humiao.waitlist.terms import REASONS, Person, forecast, group_of, tier_of, tiers_of
 
@@ -93,11 +93,20 @@ class EntriesService:
         )
         if found is None or found["status"] != "active":
             return Refusal("unknown_person")
-        person = Person(found["birth_date"], found["sex"], found["doses"], found["waited_before"])
+        person = Person(
+            found["birth_date"], found["sex"], found["doses"], found["waited_before"],
+            found["residence_district"], found["work_district"],
+        )  # fmt: skip
         day = campaign["closes_at"].astimezone(CITY_ZONE).date()
         misfit = group_of(campaign["eligible"]).misfit(person, day)
         if misfit is not None:
-            return Refusal("not_in_group", extra={"detail": REASONS[misfit], "reason": misfit})
+            closes = campaign["closes_at"].astimezone(CITY_ZONE)
+            detail = (
+                f"{REASONS[misfit]}登记范围到{closes.month}月{closes.day}日{closes:%H:%M}截止前不会改变；"
+                "有疑问的，请咨询就近门诊或12345热线。"
+            )
+            told = {"detail": detail, "reason": misfit, "rule": "campaign_group", "until": closes.isoformat()}
+            return Refusal("not_in_group", extra=told)
         tier, label = tier_of(tiers_of(campaign["tiers"]), person, day)
         entered = await connection.fetchrow(
             statement("waitlist/register"),
@@ -208,6 +217,31 @@ class EntriesService:
             answer = await once(
                 connection, actor=me.actor, key=key, operation="waitlist.clinics",
                 body_hash=body_hash("waitlist.clinics", {"entry": entry_id} | body.model_dump()), work=work,
+            )  # fmt: skip
+        return answer if isinstance(answer, Refusal) else await self.place(me, entry_id)
+
+    async def set_standby(self, me: Resident, entry_id: int, body: StandbyInput, key: str) -> Any:
+        """Be asked for leftover doses, from a district, or no longer; the place stays either way."""
+        async with self._database.transaction() as connection:
+
+            async def work() -> dict[str, Any] | Refusal:
+                entry = await connection.fetchrow(statement("waitlist/find_entry"), me.account_id, entry_id)
+                if entry is None:
+                    return Refusal("unknown_entry")
+                if body.district and not await connection.fetchval(
+                    statement("residents/known_districts"), [body.district]
+                ):
+                    wrong = {"field": "district", "code": "unknown_district", "message": "没有这个区，请重新选择"}
+                    return Refusal("invalid_input", extra={"errors": [wrong]})
+                await connection.execute(statement("waitlist/share_campaign"), entry["campaign_id"])
+                done = await connection.fetchval(
+                    statement("waitlist/set_standby"), entry_id, body.district, me.actor, SOURCE
+                )
+                return Refusal("entry_ended") if done is None else {"entry_id": entry_id}
+
+            answer = await once(
+                connection, actor=me.actor, key=key, operation="waitlist.standby",
+                body_hash=body_hash("waitlist.standby", {"entry": entry_id} | body.model_dump()), work=work,
             )  # fmt: skip
         return answer if isinstance(answer, Refusal) else await self.place(me, entry_id)
 

@@ -130,11 +130,7 @@ async def _head(connection: Any, release: Any, wanted: int) -> Head:
     """The first `wanted` that may get a dose, and everybody before them who may not."""
     head, after, looked_at = Head(), -1, 0
     while len(head.chosen) < wanted and looked_at < LOOKED_AT_MAX:
-        rows = await connection.fetch(
-            statement("waitlist/next_waiting"),
-            release["campaign_id"], release["clinic_id"], after, release["vaccine_code"], release["series"],
-            LOOK_AT_ONCE,
-        )  # fmt: skip
+        rows = await _look(connection, release, after)
         if not rows:
             break
         after, looked_at = rows[-1]["place"], looked_at + len(rows)
@@ -148,9 +144,24 @@ async def _head(connection: Any, release: Any, wanted: int) -> Head:
     return head
 
 
+async def _look(connection: Any, release: Any, after: int) -> list[Any]:
+    """The next of the line; of leftovers those who are willing to come for them, the nearest first."""
+    asked = (
+        release["campaign_id"], release["clinic_id"], after, release["vaccine_code"], release["series"], LOOK_AT_ONCE,
+    )  # fmt: skip
+    if release["leftover"]:
+        rows: list[Any] = await connection.fetch(statement("waitlist/next_standby"), *asked, release["release_id"])
+    else:
+        rows = await connection.fetch(statement("waitlist/next_waiting"), *asked)
+    return rows
+
+
 def _reason(release: Any, row: Any) -> str | None:
     """Why somebody is skipped, as far as the line itself says."""
-    person = Person(row["birth_date"], row["sex"], row["doses"], row["waited_before"])
+    person = Person(
+        row["birth_date"], row["sex"], row["doses"], row["waited_before"],
+        row["residence_district"], row["work_district"],
+    )  # fmt: skip
     misfit = group_of(release["eligible"]).misfit(person, release["session_date"])
     return row["reason"] or (None if misfit is None else "not_eligible_that_day")
 

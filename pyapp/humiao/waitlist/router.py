@@ -14,6 +14,7 @@ from humiao.kit.web import idempotency_key, not_stored
 from humiao.waitlist.answers import OffersService
 from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.entries import EntriesService
+from humiao.waitlist.reports import ReportsService
 from humiao.waitlist.schemas import (
     AcceptInput,
     CampaignDetail,
@@ -22,8 +23,10 @@ from humiao.waitlist.schemas import (
     EntriesAnswer,
     OfferAnswer,
     PlaceAnswer,
+    PublicReport,
     ReceiptAnswer,
     RegisterInput,
+    StandbyInput,
 )
 
 router = APIRouter(prefix="/api/v1/resident", tags=["waitlist"], dependencies=[Depends(not_stored)])
@@ -48,6 +51,13 @@ def campaigns_service(request: Request) -> CampaignsService:
     return found
 
 
+def reports_service(request: Request) -> ReportsService:
+    """The service wired in main.py."""
+    found: ReportsService = request.app.state.services.reports
+    return found
+
+
+Reports = Annotated[ReportsService, Depends(reports_service)]
 Entries = Annotated[EntriesService, Depends(entries_service)]
 Offers = Annotated[OffersService, Depends(offers_service)]
 Campaigns = Annotated[CampaignsService, Depends(campaigns_service)]
@@ -67,6 +77,13 @@ async def campaigns(entries: Entries) -> Any:
 async def campaign(campaign_id: Id, entries: Entries) -> Any:
     """One campaign with its terms and the clinics to choose from."""
     return unwrap(await entries.campaign(campaign_id))
+
+
+@public.get("/campaigns/{campaign_id}/report", response_model=PublicReport, responses=problems(404, 503))
+async def public_report(campaign_id: Id, reports: Reports, response: Response) -> Any:
+    """投放公报: places, people, who waits, shares by channel, some seconds old; small numbers are not told."""
+    response.headers["Cache-Control"] = "public, max-age=20"
+    return unwrap(await reports.public(campaign_id))
 
 
 @public.get("/campaigns/{campaign_id}/draw/{part}", response_class=Response, responses=problems(404))
@@ -100,6 +117,12 @@ async def place(entry_id: Id, me: Me, entries: Entries) -> Any:
 async def change_clinics(entry_id: Id, body: ClinicsInput, me: Me, key: Key, entries: Entries) -> Any:
     """改意向门诊: the place stays."""
     return unwrap(await entries.change_clinics(me, entry_id, body, key))
+
+
+@router.put("/entries/{entry_id}/standby", response_model=PlaceAnswer, responses=REFUSED)
+async def set_standby(entry_id: Id, body: StandbyInput, me: Me, key: Key, entries: Entries) -> Any:
+    """余苗候补: be asked for doses left at the day's end, from a district; an offer that lapses costs no place."""
+    return unwrap(await entries.set_standby(me, entry_id, body, key))
 
 
 @router.post("/entries/{entry_id}/withdraw", response_model=PlaceAnswer, responses=REFUSED)

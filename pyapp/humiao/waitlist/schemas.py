@@ -1,7 +1,7 @@
 """Shapes of the waitlist's routes: campaigns, entries, offers."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -13,10 +13,13 @@ CampaignState = Literal["draft", "published", "closed", "drawn", "ended"]
 EntryState = Literal["waiting", "offered", "accepted", "declined", "expired", "withdrawn", "unserved", "done"]
 OfferState = Literal["open", "accepted", "declined", "expired", "withdrawn"]
 CLINICS_MOST = 20
+District = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 
 
 class GroupInput(StrictModel):
-    """A condition on a person; what is left out does not ask. Ages in whole months, `below_months` is too old."""
+    """A condition on a person; what is left out does not ask. Ages in whole months, `below_months` is too old.
+    Of `districts` (GB/T 2260) one is where they live or work, by `basis`, or either.
+    """
 
     from_months: Whole | None = Field(None, ge=0, le=1500)
     below_months: Whole | None = Field(None, ge=1, le=1500)
@@ -24,6 +27,8 @@ class GroupInput(StrictModel):
     from_doses: Whole | None = Field(None, ge=0, le=20)
     most_doses: Whole | None = Field(None, ge=0, le=20)
     waited_before: Literal[True] | None = None
+    districts: list[District] | None = Field(None, min_length=1, max_length=16)
+    basis: Literal["residence", "work", "either"] | None = None
 
 
 class TierInput(GroupInput):
@@ -107,6 +112,12 @@ class ClinicsInput(StrictModel):
     clinics: list[Whole] = Field(max_length=CLINICS_MOST)
 
 
+class StandbyInput(StrictModel):
+    """From which district one would come at once for leftover doses; null: not asked any more."""
+
+    district: District | None
+
+
 class EntryPerson(Answer):
     """Whose entry it is."""
 
@@ -148,6 +159,7 @@ class EntryAnswer(Answer):
     tier_label: str
     drawn_position: int | None
     clinics: list[int]
+    standby_district: str | None = Field(description="from where one would come for leftovers; null: not willing")
     registered_at: CityTime
     can_withdraw: bool
     can_change: bool
@@ -232,13 +244,14 @@ class OfferVaccine(Answer):
 
 
 class OfferAnswer(Answer):
-    """An offer: a dose that is kept until `answer_by`."""
+    """An offer: a dose that is kept until `answer_by`. One of leftovers costs no place when it is not taken."""
 
     offer_id: UUID
     entry_id: DatabaseId
     campaign_id: DatabaseId
     title: str
     state: OfferState
+    leftover: bool
     person: EntryPerson
     clinic: OfferClinic
     vaccine: OfferVaccine
@@ -286,6 +299,15 @@ class ReleaseInput(StrictModel):
     doses: Whole = Field(ge=1, le=100_000)
 
 
+class LeftoverInput(StrictModel):
+    """Doses left of today's stock, until when people may come, and how long each may think about it."""
+
+    stock_id: DatabaseId
+    doses: Whole = Field(ge=1, le=1000)
+    until: InputTime
+    offer_minutes: Whole = Field(15, ge=5, le=60)
+
+
 class DosesInput(StrictModel):
     """A new number of doses and why; never below what is offered and used."""
 
@@ -302,6 +324,7 @@ class ReleaseAnswer(Answer):
     clinic_id: int
     clinic_name: str
     session_date: date
+    leftover: bool
     doses: int
     used: int
     offered: int
@@ -345,3 +368,40 @@ class ReleasesAnswer(Answer):
     """The report after each release."""
 
     items: list[ReleaseAnswer]
+
+
+class PublicChannel(Answer):
+    """Places of a channel and people who took some, in steps of five; null: fewer than five, or none."""
+
+    channel: Literal["h5", "desk", "phone", "school", "campaign"]
+    label: str
+    places: int
+    taken: int | None
+    share_percent: int | None
+
+
+class PublicRelease(Answer):
+    """Doses of one day and clinic. People in steps of five; null: fewer than five, or none."""
+
+    release_id: DatabaseId
+    session_date: date
+    clinic_name: str
+    leftover: bool
+    doses: int
+    asked: int | None
+    accepted: int | None
+    created_at: CityTime
+    last_round_at: CityTime | None
+    channels: list[PublicChannel]
+
+
+class PublicReport(Answer):
+    """What became of a campaign's doses, for everybody. People in steps of five; null: fewer than five, or none."""
+
+    campaign_id: DatabaseId
+    title: str
+    vaccine_name: str
+    as_of: CityTime
+    registered: int | None
+    waiting: int | None
+    releases: list[PublicRelease]

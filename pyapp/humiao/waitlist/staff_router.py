@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Request
 
 from humiao.auth.dependencies import city_administrator, current_staff
 from humiao.auth.tokens import Staff
@@ -10,12 +10,14 @@ from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
 from humiao.kit.shapes import PathId
 from humiao.kit.web import idempotency_key
+from humiao.waitlist.leftovers import LeftoversService
 from humiao.waitlist.router import Campaigns
 from humiao.waitlist.schemas import (
     CampaignInput,
     DosesInput,
     EntropyInput,
     ForecastAnswer,
+    LeftoverInput,
     ReasonInput,
     ReleaseAnswer,
     ReleaseInput,
@@ -27,6 +29,13 @@ from humiao.waitlist.schemas import (
 router = APIRouter(prefix="/api/v1", tags=["waitlist"])
 
 
+def leftovers_service(request: Request) -> LeftoversService:
+    """The service wired in main.py."""
+    found: LeftoversService = request.app.state.services.leftovers
+    return found
+
+
+Leftovers = Annotated[LeftoversService, Depends(leftovers_service)]
 Me = Annotated[Staff, Depends(current_staff)]
 City = Annotated[Staff, Depends(city_administrator)]
 Key = Annotated[str, Depends(idempotency_key)]
@@ -114,6 +123,16 @@ async def report(campaign_id: Id, campaigns: Campaigns) -> Any:
 async def release(campaign_id: Id, body: ReleaseInput, me: Me, key: Key, campaigns: Campaigns) -> Any:
     """投放疫苗: doses of a clinic session's stock for those who wait."""
     return unwrap(await campaigns.release(me, campaign_id, body, key))
+
+
+@router.post(
+    "/clinic/campaigns/{campaign_id}/leftovers", status_code=201, response_model=ReleaseAnswer, responses=REFUSED
+)
+async def leftovers(
+    campaign_id: Id, body: LeftoverInput, me: Me, key: Key, left: Leftovers, campaigns: Campaigns
+) -> Any:
+    """余苗: doses left today, until an hour, for those nearby who are willing to come at once."""
+    return await campaigns.reported(unwrap(await left.declare(me, campaign_id, body, key)))
 
 
 @router.patch("/clinic/releases/{release_id}", response_model=ReleaseAnswer, responses=REFUSED)

@@ -12,7 +12,7 @@ STATE_LABELS = {
     "expired": "未按时答复",
     "withdrawn": "已退出",
     "unserved": "活动结束时没有轮到",
-    "done": "已接种",
+    "done": "已到诊",
 }
 REASON_WORDS = {
     "earlier_tier": "前面一位属于更优先的档次",
@@ -23,7 +23,8 @@ REASON_WORDS = {
 SKIP_WORDS = {
     "inactive": "这位接种人的档案当时不可用",
     "duplicate_claim": "这位接种人当时已有同类疫苗的预约",
-    "not_eligible_that_day": "到接种当天，这位接种人不在本次登记的年龄范围内",
+    "asked_before": "这次余苗已经问过您，您没有接受",
+    "not_eligible_that_day": "到接种当天，这位接种人不在本次登记的范围内",
 }
 
 
@@ -73,6 +74,7 @@ def entry_told(row: Any, name_masked: str) -> dict[str, Any]:
         "tier_label": row["tier_reason"],
         "drawn_position": row["drawn_position"],
         "clinics": row["clinics"],
+        "standby_district": row["standby_district"],
         "registered_at": row["registered_at"],
         "can_withdraw": row["state"] in ("waiting", "offered"),
         "can_change": row["state"] == "waiting",

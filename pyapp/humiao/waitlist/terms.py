@@ -10,7 +10,10 @@ from datetime import date
 from typing import Any, Literal
 
 Sex = Literal["F", "M"]
-Misfit = Literal["too_young", "too_old", "wrong_sex", "too_few_doses", "too_many_doses", "not_waited_before"]
+Misfit = Literal[
+    "too_young", "too_old", "wrong_sex", "too_few_doses", "too_many_doses", "not_waited_before", "other_district"
+]
+Basis = Literal["residence", "work", "either"]
 REASONS: dict[Misfit, str] = {
     "too_young": "还没有到本次登记的年龄。",
     "too_old": "已超过本次登记的年龄。",
@@ -18,19 +21,22 @@ REASONS: dict[Misfit, str] = {
     "too_few_doses": "本次登记要求此前已接种过这种疫苗。",
     "too_many_doses": "本次登记只面向此前接种剂次较少的人。",
     "not_waited_before": "本次登记只面向以前登记过而没有轮到的人。",
+    "other_district": "本次登记只面向在指定区居住或工作的人；居住区、工作区请在“家庭成员”中填写。",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What terms may ask about somebody: how many doses of the vaccine are on record, and whether an earlier campaign
-    for it ended before their turn.
+    """What terms may ask about somebody: how many doses of the vaccine are on record, whether an earlier campaign for
+    it ended before their turn, and the districts where they live and work, as declared.
     """
 
     birth_date: date
     sex: Sex
     doses: int = 0
     waited_before: bool = False
+    residence: str | None = None
+    work: str | None = None
 
 
 def age_in_months(born: date, day: date) -> int:
@@ -48,6 +54,8 @@ class Group:
     from_doses: int | None = None
     most_doses: int | None = None
     waited_before: bool | None = None
+    districts: Sequence[str] | None = None
+    basis: Basis | None = None
 
     def misfit(self, person: Person, day: date) -> Misfit | None:
         """Why a person does not fit on a day; None: fits."""
@@ -64,7 +72,13 @@ class Group:
             return "too_many_doses"
         if self.waited_before and not person.waited_before:
             return "not_waited_before"
+        if self.districts is not None and not self._lives_or_works_there(person):
+            return "other_district"
         return None
+
+    def _lives_or_works_there(self, person: Person) -> bool:
+        counted = {"residence": (person.residence,), "work": (person.work,), "either": (person.residence, person.work)}
+        return any(code in (self.districts or ()) for code in counted[self.basis or "either"])
 
 
 @dataclass(frozen=True, slots=True)

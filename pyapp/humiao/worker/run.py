@@ -36,7 +36,7 @@ from humiao.waitlist.copies import RankKeeper
 from humiao.waitlist.offers import OfferMaker
 from humiao.waitlist.ranks import Ranks
 from humiao.worker.meters import WorkerMeters
-from humiao.worker.tasks import Backlog, Housekeeper, Reconciler, expire_holds, make_offers
+from humiao.worker.tasks import Backlog, Housekeeper, Reconciler, end_missed, expire_holds, make_offers
 
 log = structlog.get_logger(__name__)
 LEADER_LOCK = 4_821_008
@@ -150,6 +150,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             _every(5.0, "due", due.step, meters),
             _every(20.0, "appointments", appointments.step, meters),
             _every(20.0, "rechecks", rechecker.step, meters),
+            _every(600.0, "no_shows", partial(end_missed, database, gatekeeper), meters),
             _every(5.0, "backlog", backlog.step, meters),
             _every(3600.0, "housekeeping", housekeeper.step, meters),
         ]

@@ -1,4 +1,4 @@
-"""What the worker does: expire holds, compare the cache with PostgreSQL and mend it, sweep what has had its day."""
+"""What the worker does: end holds and what was missed, mend the cache by PostgreSQL, sweep what has had its day."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,16 @@ from humiao.booking.cache import Gatekeeper
 from humiao.booking.ledger import Ledger
 from humiao.kit.database import Database
 from humiao.kit.sql import statement
+from humiao.visits.service import mark_no_shows
 from humiao.waitlist.offers import OfferMaker
 from humiao.worker.meters import WorkerMeters
 
 log = structlog.get_logger(__name__)
 EXPIRE_AT_ONCE = 500
+NO_SHOWS_AT_ONCE = 500
 RECONCILE_AT_ONCE = 100
 SWEEPS = ("worker/sweep_idempotency_keys", "worker/sweep_messages", "worker/sweep_login", "worker/sweep_velocity",
-          "worker/sweep_rooms")  # fmt: skip
+          "worker/sweep_rooms", "worker/sweep_skips")  # fmt: skip
 
 
 async def expire_holds(ledger: Ledger, gatekeeper: Gatekeeper, meters: WorkerMeters | None = None) -> int:
@@ -27,6 +29,12 @@ async def expire_holds(ledger: Ledger, gatekeeper: Gatekeeper, meters: WorkerMet
     if counters:
         await gatekeeper.settle(counters)
     return ended if ended == EXPIRE_AT_ONCE else 0
+
+
+async def end_missed(database: Database, gatekeeper: Gatekeeper) -> int:
+    """Mark the no-shows of days that have ended; returns how many when there may be more."""
+    ended = await mark_no_shows(database, gatekeeper, at_most=NO_SHOWS_AT_ONCE)
+    return ended if ended == NO_SHOWS_AT_ONCE else 0
 
 
 async def make_offers(maker: OfferMaker, meters: WorkerMeters | None = None) -> int:

@@ -1,6 +1,9 @@
 -- One claim of somebody the account may act for.  $1 account_id uuid  $2 claim_id uuid
 SELECT c.claim_id, c.hold_token, c.state::text AS state, c.held_at, c.held_until, c.confirmed_at, c.stock_id, c.window_id,
        c.channel, EXISTS (SELECT FROM offers o WHERE o.offer_id = c.claim_id) AS is_offer,
+       (SELECT r.campaign_id FROM offers o JOIN campaign_releases r USING (release_id)
+        WHERE o.offer_id = c.claim_id AND c.channel = 'campaign') AS campaign_id,
+       (SELECT i.outcome FROM visits i WHERE i.claim_id = c.claim_id) AS outcome,
        p.person_id, p.name_sealed, w.session_id, w.starts_at, w.ends_at, now() AS now,
        k.clinic_id, k.name AS clinic_name, k.address AS clinic_address, k.phone AS clinic_phone,
        v.vaccine_code, v.name_zh AS vaccine_name, d.product_id, d.name AS product_name, d.price_fen,

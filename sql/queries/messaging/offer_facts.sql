@@ -1,6 +1,6 @@
 -- What a message about an offer says, as things stand now.  $1 offer_id uuid
 -- Told is the account that registered while it still acts for the person, else the one that first came to; null: nobody.
-SELECT o.state, e.person_id, p.name_sealed, a.account_id, a.phone_sealed, w.starts_at, w.ends_at, t.held_until AS answer_by,
+SELECT o.state, o.standby, e.person_id, p.name_sealed, a.account_id, a.phone_sealed, w.starts_at, w.ends_at, t.held_until AS answer_by,
        k.name AS clinic_name, v.name_zh AS vaccine_name
 FROM offers o
      JOIN waitlist_entries e USING (entry_id)

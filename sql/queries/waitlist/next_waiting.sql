@@ -1,7 +1,7 @@
 -- The next that wait for a dose at a clinic, in order.
 -- $1 campaign_id bigint  $2 clinic_id integer  $3 after_place bigint  $4 vaccine_code text  $5 series text[]  $6 at_most integer
 -- reason: why somebody would be skipped, as far as this statement sees; null where nothing stands against an offer.
-SELECT e.entry_id, e.place, e.person_id, e.account_id, p.birth_date, p.sex,
+SELECT e.entry_id, e.place, e.person_id, e.account_id, p.birth_date, p.sex, p.residence_district, p.work_district,
        (SELECT count(*)::integer FROM immunization_current r WHERE r.person_id = e.person_id AND r.vaccine_code = $4::text) AS doses,
        EXISTS (SELECT FROM waitlist_entries b WHERE b.person_id = e.person_id AND b.vaccine_code = $4::text
                                                 AND b.state = 'unserved') AS waited_before,

@@ -11,5 +11,6 @@ WHERE NOT c.paused AND ((c.mode = 'queue' AND c.state IN ('published', 'closed')
               WHERE w.session_id = r.session_id AND w.free > 0 AND q.free > 0
                 AND w.bookable_until > now() + interval '10 minutes')
   AND EXISTS (SELECT FROM waitlist_entries e WHERE e.campaign_id = r.campaign_id AND e.state = 'waiting'
+                                               AND (r.leftover_of IS NULL OR e.standby_district IS NOT NULL)
                                                AND (e.clinics = '{}' OR r.clinic_id = ANY (e.clinics)))
 ORDER BY r.release_id

@@ -1,5 +1,6 @@
 -- What became of the doses of each release: used + offered + free = doses.  $1 campaign_id bigint
-SELECT r.release_id, r.campaign_id, r.stock_id, r.clinic_id, k.name AS clinic_name, n.session_date, r.doses, f.used, f.offered,
+SELECT r.release_id, r.campaign_id, r.stock_id, r.clinic_id, k.name AS clinic_name, n.session_date, r.doses,
+       r.leftover_of IS NOT NULL AS leftover, f.used, f.offered,
        r.doses - f.used - f.offered AS free, f.accepted, f.declined, f.expired, f.withdrawn,
        (SELECT count(*)::integer FROM offer_skips s JOIN offer_rounds o USING (round_id) WHERE o.release_id = r.release_id) AS skips,
        (SELECT count(*)::integer FROM offer_rounds o WHERE o.release_id = r.release_id) AS rounds,

@@ -1,5 +1,5 @@
 -- An offer to a person the account may act for, and where its dose is.  $1 account_id uuid  $2 offer_id uuid
-SELECT o.offer_id, o.entry_id, o.state, o.made_at, t.held_until AS answer_by, t.window_id, t.channel, t.stock_id,
+SELECT o.offer_id, o.entry_id, o.state, o.standby AS leftover, o.made_at, t.held_until AS answer_by, t.window_id, t.channel, t.stock_id,
        t.state::text AS claim_state, e.state AS entry_state, e.campaign_id, c.title, p.person_id, p.name_sealed,
        r.session_id, n.session_date, k.clinic_id, k.name AS clinic_name, k.address AS clinic_address, k.phone AS clinic_phone,
        v.vaccine_code, v.name_zh AS vaccine_name, d.product_id, d.name AS product_name, d.price_fen,

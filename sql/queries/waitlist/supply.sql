@@ -6,6 +6,7 @@ SELECT coalesce(sum(r.doses), 0)::integer AS doses,
 FROM campaign_releases r
      CROSS JOIN LATERAL (
          SELECT count(*) FILTER (WHERE o.takes_dose) AS taking, count(*) FILTER (WHERE o.state = 'open') AS open,
-                count(*) FILTER (WHERE o.state = 'accepted') AS accepted, count(*) FILTER (WHERE o.state <> 'open') AS ended
+                count(*) FILTER (WHERE o.state = 'accepted' AND NOT o.standby) AS accepted,
+                count(*) FILTER (WHERE o.state <> 'open' AND NOT o.standby) AS ended
          FROM offers o WHERE o.release_id = r.release_id) AS f
 WHERE r.campaign_id = $1

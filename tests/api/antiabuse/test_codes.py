@@ -1,6 +1,8 @@
 """Codes cannot be guessed: five tries however many come at once, one use, for their phone, purpose and device alone."""
 
 import asyncio
+import hmac
+from types import SimpleNamespace
 
 import asyncpg
 import httpx
@@ -32,10 +34,24 @@ async def fifty_guesses(served: httpx.AsyncClient, phone: str, code: str) -> lis
     return [answer.json()["code"] for answer in await asyncio.gather(*guesses)]
 
 
-async def test_fifty_parallel_guesses_are_evaluated_five_times(served, last_sms, vault, connection, phone):
+@pytest.fixture
+def compared(monkeypatch) -> list[bool]:
+    """What came of every comparison of a guess with a code, wherever a request is served in this process."""
+    seen: list[bool] = []
+
+    def compare(code: bytes, guess: bytes) -> bool:
+        seen.append(hmac.compare_digest(code, guess))
+        return seen[-1]
+
+    monkeypatch.setattr(auth_service, "hmac", SimpleNamespace(compare_digest=compare))
+    return seen
+
+
+async def test_fifty_parallel_guesses_are_evaluated_five_times(served, last_sms, vault, connection, compared, phone):
     assert (await ask_for_code(served, phone)).status_code == 202
     codes = await fifty_guesses(served, phone, await last_sms(phone))
     assert (len(codes), codes.count("code_wrong")) == (50, 5)
+    assert compared == [False] * 5, "counted where the code is looked at, not by what was answered"
     assert set(codes) <= {"code_wrong", "too_many_tries", "challenge_needed"}
     left = await connection.fetchval(
         "SELECT tries_left FROM login_codes WHERE phone_index = $1", vault.blind_index("phone", phone)
@@ -46,13 +62,13 @@ async def test_fifty_parallel_guesses_are_evaluated_five_times(served, last_sms,
     assert late.json()["code"] == "too_many_tries", "the right code is too late"
 
 
-async def test_without_the_guard_more_guesses_are_evaluated(served, last_sms, monkeypatch, phone):
+async def test_without_the_guard_more_guesses_are_evaluated(served, last_sms, monkeypatch, compared, phone):
     """The control: the same race through a try that is not taken conditionally."""
     guarded = auth_service.statement
     monkeypatch.setattr(auth_service, "statement", lambda name: UNGUARDED if name == "auth/take_try" else guarded(name))
     assert (await ask_for_code(served, phone)).status_code == 202
     codes = await fifty_guesses(served, phone, await last_sms(phone))
-    assert codes.count("code_wrong") > 5
+    assert codes.count("code_wrong") == len(compared) > 5
 
 
 async def test_a_code_is_good_on_its_device_alone_and_others_use_up_none_of_its_tries(served, last_sms, phone):

@@ -238,4 +238,22 @@ LOGINS = [
     Row("another account's person", lambda s: get(f"/resident/people/{s.other}"), 404, "unknown_person"),
     Row("person id that is none", lambda _: get("/resident/people/1%27%20OR%201%3D1"), 404, "not_found"),
 ]  # fmt: skip
-ROWS = [*DOCUMENTS, *NAMES, *PHONES, *LOGINS]
+
+
+def districts(stage: Stage, *, person: object = None, **changes: object) -> Request:
+    body = {"residence_district": "310104", "work_district": None} | changes
+    return json("PUT", f"/resident/people/{person or stage.me}/districts", body)
+
+
+DISTRICTS = [
+    Row("district nobody knows", lambda s: districts(s, residence_district="310103"), 422, "invalid_input",
+        "residence_district"),
+    Row("district by name", lambda s: districts(s, work_district="徐汇区"), 422, "invalid_input", "work_district"),
+    Row("district as a number", lambda s: districts(s, work_district=310104), 422, "invalid_input", "work_district"),
+    Row("district of another's person", lambda s: districts(s, person=s.other), 404, "unknown_person"),
+    Row("half of the districts", lambda s: json("PUT", f"/resident/people/{s.me}/districts", {"work_district": None}), 422,
+        "invalid_input", "residence_district"),
+    Row("districts without a key", lambda s: json("PUT", f"/resident/people/{s.me}/districts", {}, key=None), 400,
+        "key_missing"),
+]  # fmt: skip
+ROWS = [*DISTRICTS, *DOCUMENTS, *NAMES, *PHONES, *LOGINS]

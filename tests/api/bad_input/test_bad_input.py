@@ -22,6 +22,7 @@ from tests.api.bad_input import (
     reminder_rows,
     room_rows,
     staff_rows,
+    visit_rows,
     waitlist_rows,
     wire_rows,
 )
@@ -38,6 +39,7 @@ TABLES = {
     "reminders": reminder_rows.ROWS,
     "rooms": room_rows.ROWS,
     "staff": staff_rows.ROWS,
+    "visits": visit_rows.ROWS,
     "waitlist": waitlist_rows.ROWS,
     "wire": wire_rows.ROWS,
 }

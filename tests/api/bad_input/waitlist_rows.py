@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.bad_input.rows import Request, Row, get, json
+from tests.api.bad_input.rows import Request, Row, Who, get, json
 from tests.api.bad_input.stage import Stage
 
 NO_OFFER = "/resident/offers/00000000-0000-4000-8000-000000000000"
@@ -25,6 +25,15 @@ def campaign(**changes: Any) -> Request:
 
 def draft(stage: Stage, step: str, body: Any = None, **more: Any) -> Request:
     return json("POST", f"/admin/campaigns/{stage.campaign_draft}/{step}", body, **({"who": "city"} | more))
+
+
+def leftovers(stage: Stage, *, campaign_id: int | None = None, who: Who = "clinic", **changes: Any) -> Request:
+    body = {"stock_id": stage.open.stock_id, "doses": 1, "until": "2031-03-03T17:00:00+08:00"} | changes
+    return json("POST", f"/clinic/campaigns/{campaign_id or stage.campaign}/leftovers", body, who=who)
+
+
+def standby(stage: Stage, body: dict[str, Any], *, who: Who = "me") -> Request:
+    return json("PUT", f"/resident/entries/{stage.my_entry}/standby", body, who=who)
 
 
 RESIDENTS = [
@@ -71,6 +80,31 @@ STAFF = [
     Row("vaccine of SQL", lambda _: campaign(vaccine_code="'; --"), 422, "invalid_input", "vaccine_code"),
     Row("campaign at no clinic", lambda _: campaign(clinics=[7]), 404, "unknown_clinic"),
     Row("no tier", lambda _: campaign(tiers=[]), 422, "invalid_input", "tiers"),
+    Row("tier of no district", lambda _: campaign(tiers=[{"label": "本区", "districts": []}, {"label": "其他"}]), 422,
+        "invalid_input", "tiers.0.districts"),
+    Row("basis without districts", lambda _: campaign(eligible={"basis": "work"}), 422, "invalid_input", "eligible"),
+    Row("group of a district nobody knows", lambda _: campaign(eligible={"districts": ["310103"]}), 404,
+        "unknown_district"),
+    Row("rabies for one district", lambda _: campaign(vaccine_code="RabV", eligible={"districts": ["310104"]}), 422,
+        "invalid_input", "eligible"),
+    Row("report of a draft", lambda s: get(f"/public/campaigns/{s.campaign_draft}/report", who="nobody"), 404,
+        "unknown_campaign"),
+    Row("report of no campaign", lambda _: get("/public/campaigns/1099511627776/report", who="nobody"), 404,
+        "unknown_campaign"),
+    Row("report of campaign 007", lambda _: get("/public/campaigns/007/report", who="nobody"), 404, "not_found"),
+    Row("leftovers by a resident", lambda s: leftovers(s, who="me"), 401, "not_logged_in"),
+    Row("leftovers of another clinic", lambda s: leftovers(s, stock_id=s.full.stock_id), 404, "unknown_stock"),
+    Row("leftovers of another vaccine", leftovers, 422, "invalid_input", "stock_id"),
+    Row("leftovers of no campaign", lambda s: leftovers(s, campaign_id=2**40), 404, "unknown_campaign"),
+    Row("no leftovers", lambda s: leftovers(s, doses=0), 422, "invalid_input", "doses"),
+    Row("leftovers until an hour without a zone", lambda s: leftovers(s, until="2026-12-01T17:00:00"), 422,
+        "invalid_input", "until"),
+    Row("leftovers to think about all night", lambda s: leftovers(s, offer_minutes=600), 422, "invalid_input",
+        "offer_minutes"),
+    Row("standby from a district nobody knows", lambda s: standby(s, {"district": "310103"}), 422, "invalid_input",
+        "district"),
+    Row("standby from nowhere", lambda s: standby(s, {}), 422, "invalid_input", "district"),
+    Row("standby of somebody else", lambda s: standby(s, {"district": None}, who="other"), 404, "unknown_entry"),
     Row("last tier asks", lambda _: campaign(tiers=[{"label": "补种", "sex": "F"}]), 422, "invalid_input", "tiers"),
     Row("mode of luck", lambda _: campaign(mode="luck"), 422, "invalid_input", "mode"),
     Row("draw without a source", lambda _: campaign(mode="draw"), 422, "invalid_input", "entropy_rule"),

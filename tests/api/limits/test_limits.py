@@ -211,6 +211,43 @@ async def test_counting_without_the_accounts_lock_lets_a_family_outgrow_it(
     assert found["people"] == 5
 
 
+async def test_a_vaccine_for_people_of_some_districts(me: Caller, person: UUID, connection: asyncpg.Connection) -> None:
+    path, until = f"/resident/people/{person}/districts", await today(connection) + timedelta(days=40)
+
+    async def lives(residence: str | None, work: str | None) -> None:
+        said = {"residence_district": residence, "work_district": work}
+        answer = await me.send("PUT", path, said)
+        assert answer.status_code == 200 and said.items() <= answer.json().items(), answer.text
+
+    here: dict[str, Any] = {"series": "FLU", "districts": ["310104", "310101"], "basis": "either", "active": True}
+    async with rule(connection, "district", **here):
+        refused = (await ask(me, person)).json()
+        assert (refused["code"], refused["rule"]) == ("other_district", "district"), "nothing declared yet"
+        assert (
+            "黄浦区、徐汇区" in refused["detail"]
+            and "没有结束日期" in refused["detail"]
+            and "12345" in refused["detail"]
+        )
+        assert refused["next_steps"][0]["action"] == "my_people" and "until" not in refused
+        assert (await ask(me, person, "TT")).status_code == 201, "another series"
+        assert (await ask(me, person, "RabV")).status_code == 201
+        await lives("310115", "310104")
+        assert (await ask(me, person)).status_code == 201, "works there"
+    async with rule(connection, "district", **here | {"basis": "residence", "effective_until": until}):
+        refused = (await ask(me, person)).json()
+        assert (refused["code"], refused["until"]) == ("other_district", str(until))
+        assert refused["retry_at"].startswith(str(until))
+        await lives("310101", None)
+        assert (await ask(me, person)).status_code == 201
+        async with rule(connection, "district", **here | {"series": None, "basis": "work"}):
+            assert (await ask(me, person, "RabV")).status_code == 201, "rabies is exempt from every rule"
+    entry = await connection.fetchrow(
+        "SELECT action, detail FROM audit_entries WHERE subject = $1 ORDER BY at DESC, seq DESC LIMIT 1",
+        f"person:{person}",
+    )
+    assert entry["action"] == "person.districts"
+
+
 async def test_staff_see_the_rules_as_people_are_told(
     client: httpx.AsyncClient, connection: asyncpg.Connection, keys: Keys
 ) -> None:
@@ -223,7 +260,7 @@ async def test_staff_see_the_rules_as_people_are_told(
         (8, False, "一个账户最多管理8位接种人"), (12, True, "一个账户最多管理12位接种人"),
     ]  # fmt: skip
     assert {item["code"]: item["kind"] for item in listed} == {
-        kind: kind for kind in ("no_show", "cancel_deadline", "family_size")
+        kind: kind for kind in ("no_show", "cancel_deadline", "family_size", "device_accounts", "district")
     }
 
 
@@ -236,10 +273,17 @@ async def test_staff_see_the_rules_as_people_are_told(
         {"code": "Flu", "series": "FLU"},
         {"code": "family_size"},
         {"code": "flu_no_show", "effective_until": date(2020, 1, 1)},
+        {"code": "flu_no_show", "districts": ["310104"], "basis": "work"},
+        {"code": "hpv_here", "kind": "district"},
+        {"code": "district", "districts": ["徐汇"]},
+        {"code": "district", "series": "RAB"},
+        {"code": "device_accounts", "series": "FLU"},
+        {"code": "device_accounts", "within_days": 400},
     ],
 )
 async def test_the_table_refuses_what_is_no_rule(connection: asyncpg.Connection, changes: dict[str, Any]) -> None:
-    was = await version_to_change(connection, "no_show")
+    code = str(changes["code"])
+    was = await version_to_change(connection, code if code in ("district", "device_accounts") else "no_show")
     assert was
     with pytest.raises(asyncpg.PostgresError):
         await add_version(connection, was.changed(**changes), reason="测试", by="sql", source="test")

@@ -95,6 +95,8 @@ async def test_add_list_get_unbind(resident):
         "birth_date": "2000-01-01",
         "sex": "M" if int(number[16]) % 2 else "F",
         "relation": "child",
+        "residence_district": None,
+        "work_district": None,
     }
     assert await resident.people() == [person]
     assert (await resident.get(person["person_id"])).json() == person

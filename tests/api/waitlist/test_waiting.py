@@ -1,7 +1,7 @@
 """Registering, the place and how it came about, leaving, and the offer, through the API."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -61,6 +61,24 @@ async def test_a_place_is_explained(connection: asyncpg.Connection, newcomers: N
     again = await answered(third[1].get(f"/resident/entries/{mine['entry_id']}"))
     assert (again["outlook"]["reaches"], again["outlook"]["likely"]) == (2, False)
     assert (await answered(third[1].get("/resident/entries")))["items"][0]["entry_id"] == mine["entry_id"]
+
+
+async def test_a_tier_and_a_group_of_districts(connection: asyncpg.Connection, newcomers: Newcomers) -> None:
+    tiers = [{"label": "本区居民", "districts": ["310104"], "basis": "residence"}, {"label": "其他登记人"}]
+    campaign = await make_campaign(connection, tiers=tiers)
+    here, other = await newcomers(2)
+    said = {"residence_district": "310104", "work_district": "310115"}
+    await answered(here[1].send("PUT", f"/resident/people/{here[0]}/districts", said))
+    assert (await register(other, campaign))["tier_label"] == "其他登记人"
+    mine = await register(here, campaign)
+    assert (mine["tier_label"], mine["rank"]["ahead"]) == ("本区居民", 0)
+
+    working = await make_campaign(connection, vaccine="IIV4", eligible={"districts": ["310115"], "basis": "work"})
+    assert (await register(here, working))["rank"]["ahead"] == 0
+    told = await refused(other[1].post(entries_of(working), {"person_id": str(other[0])}), "not_in_group")
+    assert told["reason"] == "other_district" and "家庭成员" in told["detail"] and "12345" in told["detail"]
+    closes = await connection.fetchval("SELECT closes_at FROM campaigns WHERE campaign_id = $1", working)
+    assert told["rule"] == "campaign_group" and datetime.fromisoformat(told["until"]) == closes
 
 
 async def test_an_earlier_tier_is_told_as_the_reason(connection: asyncpg.Connection, newcomers: Newcomers) -> None:

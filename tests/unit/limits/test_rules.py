@@ -6,7 +6,17 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humiao.limits.rules import EXEMPT_SERIES, Limit, Missed, judge_cancelling, judge_family, judge_missed
+from humiao.limits.rules import (
+    EXEMPT_SERIES,
+    Basis,
+    Limit,
+    Missed,
+    judge_cancelling,
+    judge_device,
+    judge_district,
+    judge_family,
+    judge_missed,
+)
 
 FLU, RABIES = frozenset({"FLU"}), EXEMPT_SERIES
 A_DAY = timedelta(days=1)
@@ -102,3 +112,35 @@ def test_the_smallest_family_counts(rules: list[Limit], people: int) -> None:
 def test_the_rule_is_told_with_its_numbers_and_odd_braces_do_no_harm() -> None:
     told = Limit("no_show", "{within_days}天内{most}次{其他}{", most=3, within_days=180).told()
     assert told == "180天内3次{其他}{"
+
+
+@given(limits, st.lists(instants, max_size=12), instants)
+def test_a_device_makes_no_account_while_as_many_as_the_rule_says_are_young(
+    limit: Limit, used: list[datetime], now: datetime
+) -> None:
+    used = sorted((at for at in used if at <= now), reverse=True)
+    limit = replace(limit, until=None)
+    young = sum(now < at + limit.within_days * A_DAY for at in used)
+    crowded = judge_device([limit], used, now)
+    assert (crowded is not None) == (young >= limit.most)
+    if crowded:
+        assert now < crowded.until <= now + limit.within_days * A_DAY
+        assert judge_device([limit], used, crowded.until) is None, "and on that moment it does"
+
+
+codes = st.none() | st.sampled_from(["310101", "310104", "310115"])
+
+
+@given(
+    limits, st.frozensets(st.sampled_from(["310101", "310104"]), min_size=1),
+    st.sampled_from(["residence", "work", "either"]), series, codes, codes,
+)  # fmt: skip
+def test_who_lives_or_works_there_is_never_refused_and_rabies_is_exempt(
+    limit: Limit, districts: frozenset[str], basis: Basis, of: frozenset[str], residence: str | None, work: str | None
+) -> None:
+    limit = replace(limit, districts=districts, basis=basis)
+    refused = judge_district([limit], of, residence, work) is not None
+    there = {"residence": residence in districts, "work": work in districts}
+    fits = any(there.values()) if basis == "either" else there[basis]
+    assert refused == (limit.covers(of) and not fits)
+    assert not (refused and of & EXEMPT_SERIES)

@@ -46,3 +46,13 @@ async def test_the_file_is_the_owners_alone(tmp_path):
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [line["text"] for line in lines] == ["【沪苗】一", "【沪苗】二"]
     assert set(lines[0]) == {"at", "phone", "text"}
+
+
+def test_leftovers_are_told_with_the_hours_that_matter_and_cost_no_place():
+    facts = templates.OfferFacts(
+        name_masked="*小明", vaccine_name="九价人乳头瘤病毒疫苗", clinic_name="示范门诊", standby=True,
+        starts_at=FACTS.starts_at, ends_at=FACTS.ends_at, answer_by=datetime(2026, 11, 24, 1, 15, tzinfo=UTC),
+    )  # fmt: skip
+    asked, lapsed = templates.offer_made(facts), templates.offer_expired(facts)
+    assert "09:30前到" in asked and "09:15前登录沪苗答复" in asked and "不影响您的排队名次" in asked
+    assert "排队名次不变" in lapsed and "重新登记" not in lapsed

@@ -11,6 +11,7 @@ from humiao.waitlist.terms import Group, Person, Tier, age_in_months, forecast, 
 
 DAY = date(2026, 12, 1)
 days = st.dates(date(1930, 1, 1), DAY)
+codes = st.sampled_from(["310101", "310104"])
 groups = st.builds(
     Group,
     from_months=st.none() | st.integers(0, 1200),
@@ -19,6 +20,7 @@ groups = st.builds(
     from_doses=st.none() | st.integers(0, 5),
     most_doses=st.none() | st.integers(0, 5),
     waited_before=st.none() | st.just(True),
+    districts=st.none() | st.lists(codes, min_size=1, max_size=2),
 )
 people = st.builds(
     Person, birth_date=days, sex=st.sampled_from(["F", "M"]), doses=st.integers(0, 6), waited_before=st.booleans()
@@ -56,10 +58,16 @@ def test_nobody_grows_younger(born: date, later: int) -> None:
         (Group(from_doses=2), "too_few_doses"),
         (Group(most_doses=0), "too_many_doses"),
         (Group(waited_before=True), "not_waited_before"),
+        (Group(districts=["310104"]), None),
+        (Group(districts=["310104"], basis="work"), None),
+        (Group(districts=["310104"], basis="residence"), "other_district"),
+        (Group(districts=["310115"], basis="residence"), None),
+        (Group(districts=["310101"]), "other_district"),
     ],
 )
 def test_each_condition_has_its_reason(group: Group, misfit: str | None) -> None:
-    assert group.misfit(Person(date(1991, 1, 1), "F", 1), DAY) == misfit
+    person = Person(date(1991, 1, 1), "F", 1, residence="310115", work="310104")
+    assert group.misfit(person, DAY) == misfit
 
 
 @given(st.lists(groups, max_size=4), people)

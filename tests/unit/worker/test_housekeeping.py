@@ -8,9 +8,12 @@ import pytest
 
 from humiao.kit.database import Database
 from humiao.kit.migrations import migrate
+from humiao.kit.sql import statement
+from humiao.waitlist.audit import audit
 from humiao.worker.tasks import Housekeeper
 from tests.conftest import Servers
 from tests.unit.worker.conftest import Workshop
+from tests.waitlists import bring_doses, make_line, one_round
 
 
 async def clean(workshop: Workshop) -> None:
@@ -132,3 +135,33 @@ async def test_a_month_that_has_begun_without_its_partition_stops_nothing(worksh
     )
     await clean(workshop)
     assert third not in await partitions(workshop.connection)  # its entries are safe where they are
+
+
+@pytest.mark.parametrize(("days_ago", "kept"), [(180, True), (181, False)])
+async def test_skips_are_forgotten_and_the_audit_still_counts_them(
+    workshop: Workshop, days_ago: int, kept: bool
+) -> None:
+    connection = workshop.connection
+    line = await make_line(connection, workshop.vault, 4)
+    await connection.execute("UPDATE persons SET status = 'deceased' WHERE person_id = ANY ($1)", line.people[:2])
+    release, world = await bring_doses(connection, line.campaign_id, 1)
+    done = await one_round(workshop.database, release, line.campaign_id)
+    assert (done.offers, done.skips) == (1, 2)
+    await connection.execute(
+        """UPDATE clinic_sessions SET session_date = (now() AT TIME ZONE 'Asia/Shanghai')::date - $2::integer
+           WHERE session_id = $1""",
+        world.session_id, days_ago,
+    )  # fmt: skip
+    await clean(workshop)
+    row = await connection.fetchrow(
+        """SELECT skips_forgotten, (SELECT count(*) FROM offer_skips k WHERE k.round_id = o.round_id) AS there
+           FROM offer_rounds o WHERE release_id = $1""",
+        release,
+    )
+    assert tuple(row) == ((None, 2) if kept else (2, 0))
+    assert (await audit(connection)).findings == ()
+    if not kept:
+        async with connection.transaction():
+            await connection.execute("UPDATE offer_rounds SET skips_forgotten = 1 WHERE release_id = $1", release)
+            assert await connection.fetch(statement("waitlist/audit_order")), "one too many was passed over"
+            await connection.execute("UPDATE offer_rounds SET skips_forgotten = 2 WHERE release_id = $1", release)

@@ -580,6 +580,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clinic/campaigns/{campaign_id}/leftovers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leftovers
+         * @description 余苗: doses left today, until an hour, for those nearby who are willing to come at once.
+         */
+        post: operations["waitlist_leftovers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clinic/campaigns/{campaign_id}/releases": {
         parameters: {
             query?: never;
@@ -678,6 +698,46 @@ export interface paths {
          * @description 增减投放剂数: never below what is offered and used.
          */
         patch: operations["waitlist_set_doses"];
+        trace?: never;
+    };
+    "/api/v1/clinic/reservations/{reservation_id}/check-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check In
+         * @description 签到: from an hour before the window to the end of the clinic's day; again, it changes nothing.
+         */
+        post: operations["visits_check_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clinic/reservations/{reservation_id}/outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Visit
+         * @description 登记结果: the dose was given, or not, with the reason; once.
+         */
+        post: operations["visits_end_visit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/clinic/school-checks": {
@@ -820,6 +880,26 @@ export interface paths {
         patch: operations["scheduling_set_quota"];
         trace?: never;
     };
+    "/api/v1/clinic/windows/{window_id}/reservations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Window
+         * @description 时段预约名单: who is expected in a window, who came, and with which outcome; names masked.
+         */
+        get: operations["visits_list_window"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/public/campaigns": {
         parameters: {
             query?: never;
@@ -872,6 +952,26 @@ export interface paths {
          * @description 摇号公布的文件: as docs/draw.md says, for anyone to check.
          */
         get: operations["waitlist_draw_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/campaigns/{campaign_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Public Report
+         * @description 投放公报: places, people, who waits, shares by channel, some seconds old; small numbers are not told.
+         */
+        get: operations["waitlist_public_report"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1264,6 +1364,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resident/entries/{entry_id}/standby": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Standby
+         * @description 余苗候补: be asked for doses left at the day's end, from a district; an offer that lapses costs no place.
+         */
+        put: operations["waitlist_set_standby"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/resident/entries/{entry_id}/withdraw": {
         parameters: {
             query?: never;
@@ -1556,6 +1676,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resident/people/{person_id}/districts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * 居住区与工作区
+         * @description Declare where a person lives and works; rules by district go by it, and the clinic may ask for proof.
+         */
+        put: operations["residents_set_districts"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/resident/people/{person_id}/immunizations": {
         parameters: {
             query?: never;
@@ -1652,6 +1792,26 @@ export interface paths {
          * @description One reservation.
          */
         get: operations["booking_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/reservations/{reservation_id}/campaign-windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Campaign Windows
+         * @description 可改的时段: of a reservation won in a campaign, the windows of its own session with room.
+         */
+        get: operations["booking_campaign_windows"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1962,6 +2122,30 @@ export interface components {
             title: string;
             /** Vaccine Code */
             vaccine_code: string;
+        };
+        /**
+         * CampaignWindow
+         * @description A window that a reservation won in a campaign may move to; `kept` is where it is.
+         */
+        CampaignWindow: {
+            /** Ends At */
+            ends_at: string;
+            /** Kept */
+            kept: boolean;
+            /** Starts At */
+            starts_at: string;
+            /** Stock Id */
+            stock_id: number;
+            /** Window Id */
+            window_id: number;
+        };
+        /**
+         * CampaignWindows
+         * @description Windows of the campaign's clinic session with room, in order of time.
+         */
+        CampaignWindows: {
+            /** Items */
+            items: components["schemas"]["CampaignWindow"][];
         };
         /**
          * CampaignsAnswer
@@ -2514,6 +2698,16 @@ export interface components {
             items: components["schemas"]["District"][];
         };
         /**
+         * DistrictsInput
+         * @description Where a person lives and works, by GB/T 2260 code; null: not said. What rules by district go by.
+         */
+        DistrictsInput: {
+            /** Residence District */
+            residence_district: string | null;
+            /** Work District */
+            work_district: string | null;
+        };
+        /**
          * DoseInput
          * @description One dose that was given. The person is found by document; the name must agree.
          */
@@ -2750,6 +2944,11 @@ export interface components {
             /** Registered At */
             registered_at: string;
             /**
+             * Standby District
+             * @description from where one would come for leftovers; null: not willing
+             */
+            standby_district: string | null;
+            /**
              * State
              * @enum {string}
              */
@@ -2867,10 +3066,15 @@ export interface components {
         /**
          * GroupInput
          * @description A condition on a person; what is left out does not ask. Ages in whole months, `below_months` is too old.
+         *     Of `districts` (GB/T 2260) one is where they live or work, by `basis`, or either.
          */
         GroupInput: {
+            /** Basis */
+            basis?: ("residence" | "work" | "either") | null;
             /** Below Months */
             below_months?: number | null;
+            /** Districts */
+            districts?: string[] | null;
             /** From Doses */
             from_doses?: number | null;
             /** From Months */
@@ -3041,6 +3245,26 @@ export interface components {
             state: "left";
         };
         /**
+         * LeftoverInput
+         * @description Doses left of today's stock, until when people may come, and how long each may think about it.
+         */
+        LeftoverInput: {
+            /** Doses */
+            doses: number;
+            /**
+             * Offer Minutes
+             * @default 15
+             */
+            offer_minutes: number;
+            /** Stock Id */
+            stock_id: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
          * LimitAnswer
          * @description A counter after an edit; `kept_back` is what could not be taken back because it is held or booked.
          */
@@ -3065,6 +3289,11 @@ export interface components {
         LimitRule: {
             /** Active */
             active: boolean;
+            /**
+             * Basis
+             * @description what has to be there: residence, work, or either
+             */
+            basis: ("residence" | "work" | "either") | null;
             /** Before Minutes */
             before_minutes: number | null;
             /** Changed At */
@@ -3073,6 +3302,11 @@ export interface components {
             changed_by: string;
             /** Code */
             code: string;
+            /**
+             * Districts
+             * @description GB/T 2260 codes, where the rule is about districts
+             */
+            districts: string[] | null;
             /**
              * Effective From
              * Format: date
@@ -3092,7 +3326,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "no_show" | "cancel_deadline" | "family_size";
+            kind: "no_show" | "cancel_deadline" | "family_size" | "device_accounts" | "district";
             /** Most */
             most: number | null;
             /** Pause Days */
@@ -3241,7 +3475,7 @@ export interface components {
         };
         /**
          * OfferAnswer
-         * @description An offer: a dose that is kept until `answer_by`.
+         * @description An offer: a dose that is kept until `answer_by`. One of leftovers costs no place when it is not taken.
          */
         OfferAnswer: {
             /** Answer By */
@@ -3251,6 +3485,8 @@ export interface components {
             clinic: components["schemas"]["OfferClinic"];
             /** Entry Id */
             entry_id: number;
+            /** Leftover */
+            leftover: boolean;
             /** Made At */
             made_at: string;
             /**
@@ -3315,6 +3551,19 @@ export interface components {
             starts_at: string;
             /** Window Id */
             window_id: number;
+        };
+        /**
+         * OutcomeInput
+         * @description How a visit ended; `reason` says why a dose was not given, and only then.
+         */
+        OutcomeInput: {
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "given" | "not_given";
+            /** Reason */
+            reason?: string | null;
         };
         /**
          * OutlookAnswer
@@ -3419,11 +3668,15 @@ export interface components {
              * @enum {string}
              */
             relation: "self" | "child" | "parent" | "spouse" | "grandparent" | "grandchild" | "other";
+            /** Residence District */
+            residence_district: string | null;
             /**
              * Sex
              * @enum {string}
              */
             sex: "F" | "M";
+            /** Work District */
+            work_district: string | null;
         };
         /**
          * PersonOfReservation
@@ -3622,6 +3875,25 @@ export interface components {
             product_id: number;
         };
         /**
+         * PublicChannel
+         * @description Places of a channel and people who took some, in steps of five; null: fewer than five, or none.
+         */
+        PublicChannel: {
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "h5" | "desk" | "phone" | "school" | "campaign";
+            /** Label */
+            label: string;
+            /** Places */
+            places: number;
+            /** Share Percent */
+            share_percent: number | null;
+            /** Taken */
+            taken: number | null;
+        };
+        /**
          * PublicKey
          * @description An Ed25519 public key, raw, in base64.
          */
@@ -3630,6 +3902,55 @@ export interface components {
             key_id: string;
             /** Public Key */
             public_key: string;
+        };
+        /**
+         * PublicRelease
+         * @description Doses of one day and clinic. People in steps of five; null: fewer than five, or none.
+         */
+        PublicRelease: {
+            /** Accepted */
+            accepted: number | null;
+            /** Asked */
+            asked: number | null;
+            /** Channels */
+            channels: components["schemas"]["PublicChannel"][];
+            /** Clinic Name */
+            clinic_name: string;
+            /** Created At */
+            created_at: string;
+            /** Doses */
+            doses: number;
+            /** Last Round At */
+            last_round_at: string | null;
+            /** Leftover */
+            leftover: boolean;
+            /** Release Id */
+            release_id: number;
+            /**
+             * Session Date
+             * Format: date
+             */
+            session_date: string;
+        };
+        /**
+         * PublicReport
+         * @description What became of a campaign's doses, for everybody. People in steps of five; null: fewer than five, or none.
+         */
+        PublicReport: {
+            /** As Of */
+            as_of: string;
+            /** Campaign Id */
+            campaign_id: number;
+            /** Registered */
+            registered: number | null;
+            /** Releases */
+            releases: components["schemas"]["PublicRelease"][];
+            /** Title */
+            title: string;
+            /** Vaccine Name */
+            vaccine_name: string;
+            /** Waiting */
+            waiting: number | null;
         };
         /**
          * Qr
@@ -3960,6 +4281,11 @@ export interface components {
          * @description A claim as its owner sees it: a hold, a reservation, or what it ended as.
          */
         Reservation: {
+            /**
+             * Campaign Id
+             * @description won in this campaign: it moves within the campaign's own windows
+             */
+            campaign_id: number | null;
             /** Can Cancel */
             can_cancel: boolean;
             /** Can Reschedule */
@@ -4550,6 +4876,14 @@ export interface components {
             staff: components["schemas"]["StaffAnswer"];
         };
         /**
+         * StandbyInput
+         * @description From which district one would come at once for leftover doses; null: not asked any more.
+         */
+        StandbyInput: {
+            /** District */
+            district: string | null;
+        };
+        /**
          * StatisticsAnswer
          * @description By school and by district, from each child's newest check in the span.
          */
@@ -4683,8 +5017,12 @@ export interface components {
          * @description A condition with what people are told about it; the first that fits is a person's tier.
          */
         TierInput: {
+            /** Basis */
+            basis?: ("residence" | "work" | "either") | null;
             /** Below Months */
             below_months?: number | null;
+            /** Districts */
+            districts?: string[] | null;
             /** From Doses */
             from_doses?: number | null;
             /** From Months */
@@ -4941,6 +5279,60 @@ export interface components {
             vials: number;
         };
         /**
+         * VisitAnswer
+         * @description A reservation as the desk sees it. `state` fulfilled: the visit is over, with `outcome`.
+         */
+        VisitAnswer: {
+            /** Checked In At */
+            checked_in_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Ends At */
+            ends_at: string;
+            /** Outcome */
+            outcome: ("given" | "not_given") | null;
+            person: components["schemas"]["VisitPerson"];
+            /** Reason */
+            reason: string | null;
+            /**
+             * Reservation Id
+             * Format: uuid
+             */
+            reservation_id: string;
+            /** Starts At */
+            starts_at: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "confirmed" | "checked_in" | "fulfilled" | "no_show";
+            /** Vaccine Code */
+            vaccine_code: string;
+            /** Vaccine Name */
+            vaccine_name: string;
+        };
+        /**
+         * VisitPerson
+         * @description Who came.
+         */
+        VisitPerson: {
+            /** Name Masked */
+            name_masked: string;
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+        };
+        /**
+         * VisitsAnswer
+         * @description The reservations of a window, in the order in which they were made.
+         */
+        VisitsAnswer: {
+            /** Items */
+            items: components["schemas"]["VisitAnswer"][];
+        };
+        /**
          * Window
          * @description A window as residents see it; `free` is what can be booked online.
          */
@@ -5122,6 +5514,11 @@ export interface components {
             /** Skips */
             skips: components["schemas"]["SkipAnswer"][];
             /**
+             * Standby District
+             * @description from where one would come for leftovers; null: not willing
+             */
+            standby_district: string | null;
+            /**
              * State
              * @enum {string}
              */
@@ -5158,6 +5555,8 @@ export interface components {
             free: number;
             /** Last Round At */
             last_round_at: string | null;
+            /** Leftover */
+            leftover: boolean;
             /** Offered */
             offered: number;
             /** Release Id */
@@ -9049,6 +9448,151 @@ export interface operations {
             };
         };
     };
+    waitlist_leftovers: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                campaign_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeftoverInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["humiao__waitlist__schemas__ReleaseAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     waitlist_release: {
         parameters: {
             query?: never;
@@ -9600,6 +10144,274 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["humiao__waitlist__schemas__ReleaseAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    visits_check_in: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                reservation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    visits_end_visit: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                reservation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutcomeInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitAnswer"];
                 };
             };
             /** @description refused */
@@ -10682,6 +11494,109 @@ export interface operations {
             };
         };
     };
+    visits_list_window: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                window_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VisitsAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     waitlist_campaigns: {
         parameters: {
             query?: never;
@@ -10859,6 +11774,91 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    waitlist_public_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                campaign_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicReport"];
+                };
             };
             /** @description refused */
             404: {
@@ -12800,6 +13800,151 @@ export interface operations {
             };
             /** @description refused */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    waitlist_set_standby: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                entry_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StandbyInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["humiao__waitlist__schemas__PlaceAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14931,6 +16076,142 @@ export interface operations {
             };
         };
     };
+    residents_set_districts: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                person_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DistrictsInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAnswer"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     immunizations_list_records: {
         parameters: {
             query?: never;
@@ -15467,6 +16748,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Reservation"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    booking_campaign_windows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reservation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignWindows"];
                 };
             };
             /** @description refused */

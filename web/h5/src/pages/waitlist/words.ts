@@ -35,6 +35,7 @@ export function groupWords(group: Campaign['eligible']): string | null {
   if (group.sex != null) parts.push(group.sex === 'F' ? '女性' : '男性')
   if (group.from_doses != null) parts.push(`已接种过 ${group.from_doses} 剂以上`)
   if (group.most_doses != null) parts.push(group.most_doses === 0 ? '未接种过' : `至多接种过 ${group.most_doses} 剂`)
+  if (group.districts != null) parts.push('在指定区居住或工作')
   if (group.waited_before) parts.push('以前登记过而没有轮到')
   return parts.length > 0 ? parts.join('，') : null
 }
