@@ -39,12 +39,15 @@ from humiao.kit.measured import Measured
 from humiao.kit.meters import Exporter, HttpMeters, PoolMeters, new_registry
 from humiao.kit.problem_schema import describe, operation_id
 from humiao.kit.web import Edge, install_handlers
+from humiao.large import LARGE_BODIES
 from humiao.limits.service import LimitsService
 from humiao.reminders.service import RemindersService
 from humiao.residents.service import ResidentsService
 from humiao.rooms.service import RoomsService
 from humiao.scheduling.service import SchedulingService
 from humiao.schoolcheck.desk import SchoolDesk
+from humiao.schoolcheck.exemptions import Exemptions
+from humiao.schoolcheck.kept import KeptChecks
 from humiao.settings import Settings
 from humiao.vaccines.service import VaccinesService
 from humiao.waitlist.answers import OffersService
@@ -76,6 +79,8 @@ class Services:
     certificates: CertificatesService
     verifying: VerifyingService
     school_desk: SchoolDesk
+    kept_checks: KeptChecks
+    exemptions: Exemptions
     entries: EntriesService
     offers: OffersService
     campaigns: CampaignsService
@@ -175,6 +180,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ),
             verifying=VerifyingService(database, vault, keys, programmes),
             school_desk=SchoolDesk(database, vault, programmes),
+            kept_checks=KeptChecks(database, vault, programmes),
+            exemptions=Exemptions(database, vault),
             entries=EntriesService(database, vault, gatekeeper, ranks, keys.receipt_keys),
             offers=OffersService(database, vault, gatekeeper, eligibility, grace_ms=settings.hold_grace_s * 1000),
             campaigns=CampaignsService(database, vault, ranks),
@@ -204,7 +211,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_operations(app)
     describe(app)
     install_handlers(app)
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, before_body=refuse_strangers)
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, before_body=refuse_strangers, larger=LARGE_BODIES)
     app.add_middleware(Measured, meters=HttpMeters(registry))
     app.state.registry = registry
     return app
