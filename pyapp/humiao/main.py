@@ -28,6 +28,7 @@ from humiao.certificates.service import CertificatesService
 from humiao.certificates.verifying import VerifyingService
 from humiao.clinics.service import ClinicsService
 from humiao.eligibility.service import EligibilityService
+from humiao.immunizations.city_count import CityCounts
 from humiao.immunizations.desk import RecordsDesk
 from humiao.immunizations.drafts import DraftsService
 from humiao.immunizations.own import OwnRecordsService
@@ -73,6 +74,7 @@ class Services:
     scheduling: SchedulingService
     limits: LimitsService
     drafts: DraftsService
+    city_counts: CityCounts
     reminders: RemindersService
     own_records: OwnRecordsService
     records_desk: RecordsDesk
@@ -172,6 +174,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             scheduling=SchedulingService(database, engine),
             limits=limits,
             drafts=DraftsService(database, programmes),
+            city_counts=CityCounts(database),
             reminders=RemindersService(database),
             own_records=own_records,
             records_desk=RecordsDesk(database, vault),

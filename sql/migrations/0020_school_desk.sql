@@ -74,3 +74,42 @@ CREATE FUNCTION catch_up_asked_on(person uuid, of_stage text, day date) RETURNS 
     SELECT min(c.checked_on) FROM school_check_children h JOIN school_checks c USING (check_id)
     WHERE h.person_id = person AND h.result = 'NEEDS_CATCH_UP' AND c.stage = of_stage AND c.checked_on <= day
 $$;
+
+-- What a draft of the programme changes for the whole city, counted in the background (decision 0018).
+--
+--   * waiting -> running -> done; waiting, running -> cancelled or failed. Nothing leaves done, cancelled, failed.
+--   * One open count for a draft. The worker takes the oldest, a page of people at a time, and keeps after each page how far
+--     it came, so that a count outlives the worker; a page is kept only where the one before it still is the last.
+--   * It counts one text against one newest edition: where either is another meanwhile, it fails with the reason.
+CREATE TABLE programme_counts (
+    count_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    draft_id     bigint NOT NULL REFERENCES programme_drafts,
+    digest       text NOT NULL,                     -- of the text that is counted
+    newest       text NOT NULL,                     -- the edition that was the newest
+    state        text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'done', 'cancelled', 'failed')),
+    why          text CHECK ((why IS NOT NULL) = (state = 'failed')),
+    total        bigint NOT NULL DEFAULT 0,         -- children on record when it began
+    people       bigint NOT NULL DEFAULT 0,         -- looked at so far
+    unread       bigint NOT NULL DEFAULT 0,         -- of these, with a record that no edition knows
+    changed      bigint NOT NULL DEFAULT 0,         -- of these, who would be told something else
+    counts       jsonb NOT NULL DEFAULT '[]',       -- [[series, before, after, people], …]
+    last_person  uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    asked_by     text NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT statement_timestamp(),
+    changed_at   timestamptz NOT NULL DEFAULT statement_timestamp(),
+    CHECK (changed <= people AND unread <= people)
+);
+CREATE UNIQUE INDEX programme_counts_one_open ON programme_counts (draft_id) WHERE state IN ('waiting', 'running');
+CREATE INDEX programme_counts_by_draft ON programme_counts (draft_id, count_id DESC);
+COMMENT ON TABLE programme_counts IS 'counts over all children of who would be told something else by a draft';
+
+CREATE FUNCTION programme_counts_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.state NOT IN ('waiting', 'running') THEN
+        RAISE EXCEPTION 'a count that ended stays as it is' USING ERRCODE = 'HM003';
+    END IF;
+    NEW.changed_at := statement_timestamp();
+    RETURN NEW;
+END $$;
+CREATE TRIGGER programme_counts_move BEFORE UPDATE ON programme_counts
+    FOR EACH ROW EXECUTE FUNCTION programme_counts_move();

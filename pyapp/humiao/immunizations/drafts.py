@@ -54,6 +54,11 @@ class DraftsService:
         begun = [row["edition_id"] for i, row in enumerate(rows) if i == 0 or row["effective_from"] <= today]
         return {"items": [dict(row) | {"in_force": row["edition_id"] == begun[-1]} for row in rows]}
 
+    async def newest(self) -> dict[str, Any]:
+        """The edition that begins last, with its text: what a new draft is written from."""
+        async with self._database.read() as connection:
+            return dict(await connection.fetchrow(statement("immunizations/newest_edition")))
+
     async def list(self) -> dict[str, Any]:
         """Drafts, the last changed first."""
         async with self._database.read() as connection:

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from humiao.kit.meters import SECONDS
 
 LOOPS = ("expire", "offers", "outbox", "rooms", "ranks", "reconcile", "housekeeping", "backlog", "due",
-         "appointments", "rechecks")  # fmt: skip
+         "appointments", "rechecks", "city_count")  # fmt: skip
 
 
 class WorkerMeters:

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.ledger import Ledger
 from humiao.booking.meters import CacheMeters, LedgerMeters
+from humiao.immunizations.city_count import CityCounter
 from humiao.immunizations.service import Programmes
 from humiao.kit.database import Database
 from humiao.kit.keys import load_keys
@@ -135,7 +136,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
         )
         programmes = Programmes(database)
         due, appointments = DueKeeper(database, programmes, quiet), AppointmentReminder(database, quiet)
-        rechecker = Rechecker(database, programmes)
+        rechecker, counter = Rechecker(database, programmes), CityCounter(database)
         reconciler, housekeeper = Reconciler(database, gatekeeper, meters), Housekeeper(database)
         backlog = Backlog(database, meters)
         ranks = Ranks(gatekeeper.admitter)
@@ -150,6 +151,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             _every(5.0, "due", due.step, meters),
             _every(20.0, "appointments", appointments.step, meters),
             _every(20.0, "rechecks", rechecker.step, meters),
+            _every(2.0, "city_count", counter.step, meters),
             _every(5.0, "backlog", backlog.step, meters),
             _every(3600.0, "housekeeping", housekeeper.step, meters),
         ]
@@ -162,6 +164,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            counter.close()
             await gatekeeper.close()
             await database.close()
             with contextlib.suppress(Exception):

@@ -78,6 +78,10 @@ export function createApi({ baseUrl, logins, clock, fetch: send = (...args) => f
     const now = logins.current()
     if (!now) return false
     if (now.accessToken !== stale) return true
+    if (now.refreshToken === '') {
+      logins.clear()
+      return false
+    }
     const response = await once(
       new Request(new URL(baseUrl + REFRESH_PATH, globalThis.location?.href), {
         method: 'POST',
