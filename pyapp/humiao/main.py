@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+import structlog
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -34,7 +35,7 @@ from humiao.immunizations.drafts import DraftsService
 from humiao.immunizations.own import OwnRecordsService
 from humiao.immunizations.service import Programmes
 from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
-from humiao.kit.keys import load_keys
+from humiao.kit.keys import Keys, load_keys
 from humiao.kit.logs import configure_logs
 from humiao.kit.measured import Measured
 from humiao.kit.meters import Exporter, HttpMeters, PoolMeters, new_registry
@@ -56,6 +57,7 @@ from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.entries import EntriesService
 from humiao.waitlist.ranks import Ranks
 
+log = structlog.get_logger(__name__)
 H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
 
 
@@ -99,6 +101,22 @@ def addresses(settings: Settings) -> tuple[str, str]:
     return settings.database_url, settings.redis_url
 
 
+def tell_what_lacks(settings: Settings, keys: Keys) -> None:
+    """Say at the start what works without and should not be without, and what to do."""
+    if not keys.certificate_keys:
+        log.warning(
+            "no key to sign certificates",
+            effect="暂不能签发电子接种证和查验证明 / certificates are refused",
+            mend="humiao keys, then restart the API",
+        )
+    if not settings.public_url:
+        log.warning(
+            "no public address",
+            effect="二维码里没有网址，扫码后须手工粘贴 / QR codes bear bare text",
+            mend="set HUMIAO_PUBLIC_URL=https://…",
+        )
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the API. Connections are opened when the application starts and closed when it stops."""
     settings = settings or Settings()
@@ -109,6 +127,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         keys = load_keys(settings.keys_path)
+        tell_what_lacks(settings, keys)
         vault = keys.vault()
         exporter = Exporter(settings.admin, registry) if settings.admin else None
         pool_meters = PoolMeters(registry)

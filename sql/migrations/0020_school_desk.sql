@@ -62,12 +62,15 @@ CREATE TRIGGER medical_exemptions_append_only BEFORE UPDATE OR DELETE ON medical
 CREATE TRIGGER medical_exemption_ends_append_only BEFORE UPDATE OR DELETE ON medical_exemption_ends
     FOR EACH ROW EXECUTE FUNCTION refuse_rewrite();
 
--- What decides about a school check besides the records, on a day: [[exemption, series, until], …] that hold then.
+-- What decides about a school check besides the records, on a day: [[exemption, series, until], …] that held then, by the
+-- days on which they were recorded and ended, so that the verdict of a day can be had again.
 CREATE FUNCTION exemptions_on(person uuid, day date) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT coalesce(jsonb_agg(jsonb_build_array(e.exemption_id, e.series, e.until) ORDER BY e.series, e.recorded_at), '[]')
     FROM medical_exemptions e
     WHERE e.person_id = person AND (e.until IS NULL OR e.until > day)
-      AND NOT EXISTS (SELECT FROM medical_exemption_ends n WHERE n.exemption_id = e.exemption_id)
+      AND (e.recorded_at AT TIME ZONE 'Asia/Shanghai')::date <= day
+      AND NOT EXISTS (SELECT FROM medical_exemption_ends n
+                      WHERE n.exemption_id = e.exemption_id AND (n.ended_at AT TIME ZONE 'Asia/Shanghai')::date <= day)
 $$;
 -- The day on which a check of this stage first asked for a catch-up; null where none did.
 CREATE FUNCTION catch_up_asked_on(person uuid, of_stage text, day date) RETURNS date LANGUAGE sql STABLE AS $$

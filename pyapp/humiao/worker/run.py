@@ -133,9 +133,15 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             FileGateway(settings.sms_path),
             on_try=lambda ending: meters.messages.labels(ending).inc(),
             quiet=quiet,
+            on_reminder=lambda topic, ending: meters.reminders.labels(topic, ending).inc(),
         )
+
+        def planned(kind: str, messages: int) -> None:
+            meters.planned.labels(kind).inc(messages)
+
         programmes = Programmes(database)
-        due, appointments = DueKeeper(database, programmes, quiet), AppointmentReminder(database, quiet)
+        due = DueKeeper(database, programmes, quiet, planned)
+        appointments = AppointmentReminder(database, quiet, on_planned=planned)
         rechecker, counter = Rechecker(database, programmes), CityCounter(database)
         reconciler, housekeeper = Reconciler(database, gatekeeper, meters), Housekeeper(database)
         backlog = Backlog(database, meters)

@@ -8,7 +8,7 @@
 import createClient from 'openapi-fetch'
 
 import type { ServerClock } from './clock'
-import type { LoginStore } from './login'
+import type { Login } from './login'
 import { isAboutPass, offline, readRefusal, timeout, type Answer } from './refusal'
 import type { paths } from './schema'
 
@@ -18,10 +18,17 @@ const REFRESH_PATH = '/api/v1/auth/refresh'
 
 class TimedOut extends Error {}
 
+/** What the client needs of a LoginStore, of residents or of staff. */
+interface Logins {
+  current(): Login | null
+  set(login: Login): void
+  clear(): void
+}
+
 export interface ApiParts {
   /** Origin and prefix of the API; empty for the page's own origin. */
   baseUrl: string
-  logins: LoginStore
+  logins: Logins
   clock: ServerClock
   fetch?: typeof fetch
 }
