@@ -21,6 +21,7 @@ from humiao.immunizations.book import RuleBook
 from humiao.immunizations.changes import changes_between
 from humiao.immunizations.draft_schemas import DraftInput, ReviewInput
 from humiao.immunizations.loader import load_edition
+from humiao.immunizations.mistake_words import in_chinese
 from humiao.immunizations.models import Edition, Person, Record
 from humiao.immunizations.preview import Count, counted, typical
 from humiao.immunizations.reading import ProgrammeMistakes
@@ -238,7 +239,7 @@ async def _compiled(text: str) -> Edition | Refusal:
             {
                 "field": f"document:{mistake.line}",
                 "code": "mistake",
-                "message": f"第{mistake.line}行有误：{mistake.problem}",
+                "message": f"第{mistake.line}行有误：{in_chinese(mistake.problem)}",
             }
             for mistake in mistakes.mistakes[:100]
         ]

@@ -21,6 +21,7 @@ def move(path: str, body: dict[str, str], **changes: str) -> Request:
 
 ROWS = [
     Row("editions as a resident", lambda _: get("/admin/programme/editions"), 401, "not_logged_in"),
+    Row("the newest text as clinic staff", lambda _: get("/admin/programme/newest", who="clinic"), 403, "forbidden"),
     Row("drafts as nobody", lambda _: get(DRAFTS, who="nobody"), 401, "not_logged_in"),
     Row("drafts as clinic staff", lambda _: get(DRAFTS, who="clinic"), 403, "forbidden"),
     Row("a draft as a resident", lambda _: draft(who="me"), 401, "not_logged_in"),

@@ -135,6 +135,14 @@ SCHOOLS = [
 LIST = "/clinic/school-checks/lists?district_code=310104&school=%E5%AE%9E%E9%AA%8C%E5%B0%8F%E5%AD%A6&stage=primary"
 
 
+EXEMPT = {"series": "VAR", "grounds": "儿科医院诊断证明"}
+
+
+def exempt(child: str = "1", who: Any = "clinic", **changes: object) -> Any:
+    path = f"/clinic/school-checks/{NOWHERE}/children/{child}/exemptions"
+    return lambda _: json("POST", path, EXEMPT | changes, who=who)
+
+
 def class_list(body: bytes = b"PK", query: str = LIST, **more: Any) -> Any:
     return lambda _: Request("POST", query, body, **({"who": "city", "content_type": XLSX} | more))
 
@@ -163,5 +171,14 @@ LISTS = [
         "unknown_check"),
     Row("re-check of what nobody made", lambda _: json("POST", f"/clinic/school-checks/{NOWHERE}/rechecks", None,
                                                        who="clinic"), 404, "unknown_check"),
+    Row("exemption in a check nobody made", exempt(), 404, "unknown_check"),
+    Row("exemption of child zero", exempt("0"), 404, "not_found"),
+    Row("exemption from HPV", exempt(series="HPV"), 422, "invalid_input", "series"),
+    Row("exemption for no reason", exempt(grounds="  "), 422, "invalid_input", "grounds"),
+    Row("exemption until 30 February", exempt(until="2027-02-30"), 422, "invalid_input", "until"),
+    Row("exemption of a person one names", exempt(person_id=NOWHERE), 422, "invalid_input", "person_id"),
+    Row("exemption by a resident", exempt(who="me"), 401, "not_logged_in"),
+    Row("end of an exemption nobody made", lambda _: json("POST", f"/clinic/school-checks/exemptions/{NOWHERE}/end", None,
+                                                          who="clinic"), 404, "unknown_exemption"),
 ]  # fmt: skip
 ROWS = [*RECORDS, *CERTIFICATES, *SCHOOLS, *LISTS]

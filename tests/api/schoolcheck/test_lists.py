@@ -87,6 +87,12 @@ async def test_2000_rows_with_30_bad_ones_through_the_gate(
         assert all(chinese(error["message"]) and error["column"] for error in only_read["errors"])
         assert await connection.fetchval("SELECT count(*) FROM schools WHERE name = $1", school) == 0
         kept = await send(client, clinic, data, school=school, **{"import": "true"})
+        # Told before the body was read, and heard all the same.
+        elsewhere = await send(client, clinic, data, district_code="999999")
+        assert (elsewhere.status_code, elsewhere.json()["code"]) == (404, "unknown_district")
+        stranger = await send(client, Caller(client, "nobody"), data)
+        assert (stranger.status_code, stranger.json()["code"]) == (401, "not_logged_in")
+        assert (await send(client, clinic, xlsx(good_rows(1)))).status_code == 200
     assert kept.status_code == 200, kept.text
     check_id = UUID(kept.json()["check_id"])
     assert kept.json() == only_read | {"check_id": str(check_id)}
