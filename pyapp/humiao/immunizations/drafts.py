@@ -25,7 +25,7 @@ from humiao.immunizations.mistake_words import in_chinese
 from humiao.immunizations.models import Edition, Person, Record
 from humiao.immunizations.preview import Count, counted, typical
 from humiao.immunizations.reading import ProgrammeMistakes
-from humiao.immunizations.service import Programmes
+from humiao.immunizations.service import Programmes, shipped_text
 from humiao.kit.database import Database
 from humiao.kit.idempotency import once
 from humiao.kit.sql import statement
@@ -58,7 +58,12 @@ class DraftsService:
     async def newest(self) -> dict[str, Any]:
         """The edition that begins last, with its text: what a new draft is written from."""
         async with self._database.read() as connection:
-            return dict(await connection.fetchrow(statement("immunizations/newest_edition")))
+            row = await connection.fetchrow(statement("immunizations/newest_edition"))
+        if row:
+            return dict(row)
+        shipped = self._programmes.book.editions[-1]  # nothing was published yet: `humiao migrate` does
+        told = {"edition_id": shipped.id, "effective_from": shipped.effective_from, "digest": shipped.digest}
+        return told | {"document": shipped_text()}
 
     async def list(self) -> dict[str, Any]:
         """Drafts, the last changed first."""

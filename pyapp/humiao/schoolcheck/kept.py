@@ -114,6 +114,7 @@ class KeptChecks:
             async def work() -> dict[str, Any] | Refusal:
                 if await find_check(connection, me, check_id) is None:
                     return Refusal("unknown_check")
+                await connection.fetchval(statement("schoolcheck/lock_check"), check_id)
                 rows = await connection.fetch(statement("schoolcheck/lock_deadlines_of"), check_id, today)
                 judged = await asyncio.to_thread(lambda: [(row, judge(book, row, today)) for row in rows])
                 changed = [one for row, one in judged if one and _says_else(one, row)]

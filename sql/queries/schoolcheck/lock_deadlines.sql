@@ -10,4 +10,4 @@ FROM school_deadlines d
      JOIN school_check_children h USING (check_id, nth)
      JOIN persons p USING (person_id)
 WHERE d.recheck_by <= $1
-ORDER BY d.recheck_by, d.check_id, d.nth LIMIT $2 FOR UPDATE OF d SKIP LOCKED
+ORDER BY d.recheck_by, d.check_id, d.nth LIMIT $2 FOR UPDATE OF d, h SKIP LOCKED

@@ -1,8 +1,9 @@
 """A documented medical reason: the next check says so, a proof shows it without vaccine or diagnosis, it can end."""
 
+import asyncio
 from datetime import date, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -89,6 +90,31 @@ async def test_a_child_is_exempt_until_it_ends(
     assert "儿科".encode() not in sealed
     actions = await connection.fetch("SELECT action FROM audit_entries WHERE subject = $1", f"exemption:{exemption}")
     assert sorted(row["action"] for row in actions) == ["exemption.ended", "exemption.recorded"]
+
+
+async def test_who_was_exempt_for_good_is_asked_again_when_that_ends(
+    client: httpx.AsyncClient, connection: asyncpg.Connection, keys: Keys, clinic: Caller
+) -> None:
+    _, path = await checked(connection, keys, clinic)
+    made = await clinic.post(f"{path}/children/1/exemptions", {"series": "VAR", "until": None, "grounds": GROUNDS})
+    again = (await clinic.post(f"{path}/rechecks", None)).json()
+    assert (again["check"]["exempt"], again["check"]["recheck_by"]) == (1, None)
+    await clinic.post(f"/clinic/school-checks/exemptions/{made.json()['exemption_id']}/end", None)
+    again = (await clinic.post(f"{path}/rechecks", None)).json()
+    assert (again["changed"], again["check"]["needs_catch_up"]) == (1, 1) and again["check"]["recheck_by"]
+    deadlines = "SELECT count(*) FROM school_deadlines WHERE check_id = $1"
+    assert await connection.fetchval(deadlines, UUID(path.rsplit("/", 1)[1])) == 1
+
+
+async def test_checks_again_beside_each_other_make_one_version(
+    connection: asyncpg.Connection, keys: Keys, clinic: Caller
+) -> None:
+    number, path = await checked(connection, keys, clinic)
+    index = keys.vault().blind_index("document", number)
+    person = await connection.fetchval("SELECT person_id FROM persons WHERE document_index = $1", index)
+    await add_dose(connection, person, records(AT_FOUR)[-1])
+    answers = await asyncio.gather(*(clinic.post(f"{path}/rechecks", None) for _ in range(4)))
+    assert sorted(answer.json()["changed"] for answer in answers) == [0, 0, 0, 1]
 
 
 async def test_a_completed_catch_up_is_proved(

@@ -151,7 +151,7 @@ async def test_who_caught_up_is_checked_again_at_once(
     (child,) = (await clinic.get(path)).json()["items"]
     assert (child["version"], child["missing"], child["recheck_by"]) == (2, [], None)
     assert child["result"] == "CATCH_UP_COMPLETED" and "曾需补种" in child["explained"]
-    assert (await clinic.post(f"{path}/rechecks", None)).json()["looked_at"] == 0
+    assert (await clinic.post(f"{path}/rechecks", None)).json()["looked_at"] == 0, "who has completed it is done"
 
 
 async def test_others_do_not_see_a_check(
