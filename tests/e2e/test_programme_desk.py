@@ -35,7 +35,7 @@ async def test_from_a_text_to_an_edition(
     page = writer.page
     await writer.open("staff/programme")
     await writer.title("免疫程序")
-    await look_twice(writer, "01-editions")
+    await writer.look("01-editions")
     await writer.press("起草新版本")
     await writer.title("起草新版本")
     text = page.get_by_label("程序数据（YAML）")
@@ -50,7 +50,7 @@ async def test_from_a_text_to_an_edition(
     await page.get_by_role("button", name=re.compile(f"第{line}行有误")).click()
     chosen = "(e) => e.value.slice(e.selectionStart, e.selectionEnd)"
     assert "P10X" in await text.evaluate(chosen)
-    await look_twice(writer, "02-mistake")
+    await writer.look("02-mistake")
     await text.fill(text_of(edition, day, CHANGE))
     await writer.press("保存并查看影响")
     await writer.title("A群流脑第二剂改为10月龄")

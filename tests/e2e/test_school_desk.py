@@ -91,11 +91,8 @@ async def test_a_class_list_is_checked(
     assert len(set(clerk.keys("/lists"))) == 2
 
 
-@pytest.mark.parametrize(("name", "viewport"), [("statistics-phone", PHONE), ("statistics-desktop", DESKTOP)])
-async def test_an_administrator_reads_figures(
-    visit: Visit, connection: asyncpg.Connection, keys: Keys, name: str, viewport: dict[str, int]
-) -> None:
-    clerk = await visit(name, viewport=viewport)
+async def test_an_administrator_reads_figures(visit: Visit, connection: asyncpg.Connection, keys: Keys) -> None:
+    clerk = await visit("statistics", viewport=PHONE)
     await log_in_staff(clerk, await staff_token(connection, keys, "city_admin"), "city_admin")
     await clerk.open("staff/school-statistics")
     await clerk.title("查验统计")
