@@ -11,18 +11,10 @@ from humiao.kit.keys import Keys
 from tests.api.backoffice.test_programme import CHANGE, coming, taken_back, text_of
 from tests.api.callers import staff_token
 from tests.e2e.test_school_desk import log_in_staff
-from tests.e2e.visitor import DESKTOP, PHONE, Visitor
+from tests.e2e.visitor import DESKTOP, Visitor
 
 __all__ = ["coming", "taken_back"]
 Visit = Callable[..., Awaitable[Visitor]]
-
-
-async def look_twice(visitor: Visitor, name: str) -> None:
-    """At a desk, and on a phone."""
-    await visitor.look(name)
-    await visitor.page.set_viewport_size(PHONE)
-    await visitor.look(f"{name}-phone")
-    await visitor.page.set_viewport_size(DESKTOP)
 
 
 async def test_from_a_text_to_an_edition(
@@ -58,7 +50,7 @@ async def test_from_a_text_to_an_edition(
     await page.get_by_role("region", name="典型儿童").wait_for()
     await writer.press("统计全市")
     await page.get_by_text("统计完成").wait_for(timeout=60_000)
-    await look_twice(writer, "03-draft")
+    await writer.look_twice("03-draft")
     await writer.press("提交审核")
     await page.get_by_text("已提交，请另一位管理员审核。").wait_for()
     await page.get_by_label("审核意见").fill("自己看过了")
@@ -74,7 +66,6 @@ async def test_from_a_text_to_an_edition(
     await reviewer.look("04-publish")
     await reviewer.press("发布")
     await reviewer.page.get_by_text(f"已发布，{day} 零点起生效。").wait_for()
-    await reviewer.look("05-published")
     assert (
         await connection.fetchval("SELECT effective_from FROM programme_editions WHERE edition_id = $1", edition) == day
     )
