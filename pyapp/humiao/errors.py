@@ -77,6 +77,7 @@ CLOSE_SESSION = ("close_session", "停止预约")
 MY_PEOPLE = ("my_people", "查看家庭成员")
 HOME = ("home", "返回首页")
 DRAFTS = ("drafts", "查看草案")
+SCHOOL_CHECKS = ("school_checks", "查看查验列表")
 MY_ENTRIES = ("my_entries", "查看我的排队")
 CAMPAIGNS = ("campaigns", "看看其他登记")
 
@@ -191,6 +192,15 @@ PROBLEMS: dict[str, ProblemKind] = {
     ),
     "unknown_clinic": ProblemKind(404, "门诊不存在", "没有找到这家门诊，请返回重新选择。", (OTHER_CLINIC,)),
     "unknown_district": ProblemKind(404, "区不存在", "没有这个区，或不在您的管辖范围，请核对区代码。", (CORRECT,)),
+    "unknown_check": ProblemKind(
+        404, "查验不存在", "没有找到这次查验，或不在您的管辖范围，请返回列表重新选择。", (SCHOOL_CHECKS,)
+    ),
+    "unknown_child": ProblemKind(
+        404, "儿童不在档案中", "名单中的这一行在本市没有档案，请先建档并重新查验。", (SCHOOL_CHECKS,)
+    ),
+    "unknown_exemption": ProblemKind(
+        404, "医学原因登记不存在", "没有找到这条登记，或它已撤销，或由其他门诊登记，请刷新后查看。", (SCHOOL_CHECKS,)
+    ),
     "unknown_vaccine": ProblemKind(404, "疫苗不存在", "没有找到这种疫苗，请返回重新选择。", ()),
     "unknown_session": _small(404, "场次不存在", "请返回门诊页面重新选择场次。", OTHER_CLINIC),
     "unknown_stock": ProblemKind(404, "疫苗库存不存在", "没有找到这个场次的疫苗库存。", ()),
@@ -296,6 +306,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "invalid_input": ProblemKind(422, "填写内容有误", "有内容填写不正确，请按提示修改。", (CORRECT,)),
     "body_too_large": ProblemKind(413, "请求内容过大", "请求内容超过大小限制。", (CORRECT,)),
     "wrong_content_type": ProblemKind(415, "请求类型不支持", "请使用 application/json 提交。", (CORRECT,)),
+    "not_a_list": ProblemKind(415, "不是 xlsx 文件", "请用 Excel 或 WPS 另存为 .xlsx 文件后上传。", (CORRECT,)),
     "not_found": _small(404, "页面不存在", "没有找到您访问的内容。", HOME),
     "method_not_allowed": ProblemKind(405, "请求方式不支持", "该地址不支持这种请求方式。", ()),
     "too_many_requests": _small(429, "请求过于频繁", "请稍后再试，不必反复刷新。", RETRY),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+import structlog
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -28,23 +29,27 @@ from humiao.certificates.service import CertificatesService
 from humiao.certificates.verifying import VerifyingService
 from humiao.clinics.service import ClinicsService
 from humiao.eligibility.service import EligibilityService
+from humiao.immunizations.city_count import CityCounts
 from humiao.immunizations.desk import RecordsDesk
 from humiao.immunizations.drafts import DraftsService
 from humiao.immunizations.own import OwnRecordsService
 from humiao.immunizations.service import Programmes
 from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
-from humiao.kit.keys import load_keys
+from humiao.kit.keys import Keys, load_keys
 from humiao.kit.logs import configure_logs
 from humiao.kit.measured import Measured
 from humiao.kit.meters import Exporter, HttpMeters, PoolMeters, new_registry
 from humiao.kit.problem_schema import describe, operation_id
 from humiao.kit.web import Edge, install_handlers
+from humiao.large import LARGE_BODIES
 from humiao.limits.service import LimitsService
 from humiao.reminders.service import RemindersService
 from humiao.residents.service import ResidentsService
 from humiao.rooms.service import RoomsService
 from humiao.scheduling.service import SchedulingService
 from humiao.schoolcheck.desk import SchoolDesk
+from humiao.schoolcheck.exemptions import Exemptions
+from humiao.schoolcheck.kept import KeptChecks
 from humiao.settings import Settings
 from humiao.vaccines.service import VaccinesService
 from humiao.visits.service import VisitsService
@@ -55,6 +60,7 @@ from humiao.waitlist.leftovers import LeftoversService
 from humiao.waitlist.ranks import Ranks
 from humiao.waitlist.reports import ReportsService
 
+log = structlog.get_logger(__name__)
 H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
 
 
@@ -74,12 +80,15 @@ class Services:
     visits: VisitsService
     limits: LimitsService
     drafts: DraftsService
+    city_counts: CityCounts
     reminders: RemindersService
     own_records: OwnRecordsService
     records_desk: RecordsDesk
     certificates: CertificatesService
     verifying: VerifyingService
     school_desk: SchoolDesk
+    kept_checks: KeptChecks
+    exemptions: Exemptions
     entries: EntriesService
     offers: OffersService
     campaigns: CampaignsService
@@ -98,6 +107,22 @@ def addresses(settings: Settings) -> tuple[str, str]:
     return settings.database_url, settings.redis_url
 
 
+def tell_what_lacks(settings: Settings, keys: Keys) -> None:
+    """Say at the start what works without and should not be without, and what to do."""
+    if not keys.certificate_keys:
+        log.warning(
+            "no key to sign certificates",
+            effect="暂不能签发电子接种证和查验证明 / certificates are refused",
+            mend="humiao keys, then restart the API",
+        )
+    if not settings.public_url:
+        log.warning(
+            "no public address",
+            effect="二维码里没有网址，扫码后须手工粘贴 / QR codes bear bare text",
+            mend="set HUMIAO_PUBLIC_URL=https://…",
+        )
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the API. Connections are opened when the application starts and closed when it stops."""
     settings = settings or Settings()
@@ -108,6 +133,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         keys = load_keys(settings.keys_path)
+        tell_what_lacks(settings, keys)
         vault = keys.vault()
         exporter = Exporter(settings.admin, registry) if settings.admin else None
         pool_meters = PoolMeters(registry)
@@ -174,6 +200,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             visits=VisitsService(database, vault, gatekeeper),
             limits=limits,
             drafts=DraftsService(database, programmes),
+            city_counts=CityCounts(database),
             reminders=RemindersService(database),
             own_records=own_records,
             records_desk=RecordsDesk(database, vault),
@@ -182,6 +209,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ),
             verifying=VerifyingService(database, vault, keys, programmes),
             school_desk=SchoolDesk(database, vault, programmes),
+            kept_checks=KeptChecks(database, vault, programmes),
+            exemptions=Exemptions(database, vault),
             entries=EntriesService(database, vault, gatekeeper, ranks, keys.receipt_keys),
             offers=OffersService(database, vault, gatekeeper, eligibility, grace_ms=settings.hold_grace_s * 1000),
             campaigns=CampaignsService(database, vault, ranks),
@@ -213,7 +242,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_operations(app)
     describe(app)
     install_handlers(app)
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, before_body=refuse_strangers)
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, before_body=refuse_strangers, larger=LARGE_BODIES)
     app.add_middleware(Measured, meters=HttpMeters(registry))
     app.state.registry = registry
     return app

@@ -100,6 +100,13 @@ class Visitor:
         assert self.foreign == []
         assert self.complaints == []
 
+    async def look_twice(self, name: str) -> None:
+        """Look as at a desk and as on a phone."""
+        await self.look(name)
+        await self.page.set_viewport_size(PHONE)
+        await self.look(f"{name}-phone")
+        await self.page.set_viewport_size(DESKTOP)
+
 
 def new_phone() -> str:
     """A phone number nobody used before in this city."""

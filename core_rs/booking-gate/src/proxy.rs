@@ -220,7 +220,8 @@ pub async fn pass<B: Passable>(
     let gate = &visit.gate;
     let settings = &gate.settings;
     // Told here as the application would, which hangs up before all of it is sent.
-    if declared_length(request.headers()).is_some_and(|length| length > settings.body_bytes_max) {
+    let body_bytes_max = settings.body_bytes_max_of(request.uri().path());
+    if declared_length(request.headers()).is_some_and(|length| length > body_bytes_max) {
         let unread = request.into_body().into_passed(0, settings.body_timeout);
         // Past the time the answer may be lost with the connection.
         let _ = tokio::time::timeout(settings.body_timeout, discard(unread)).await;
@@ -259,7 +260,7 @@ pub async fn pass<B: Passable>(
         Some(body) => Full::new(body)
             .map_err(|never: Infallible| match never {})
             .boxed_unsync(),
-        None => own.into_passed(settings.body_bytes_max, settings.body_timeout),
+        None => own.into_passed(body_bytes_max, settings.body_timeout),
     };
     let answer = visit
         .upstream

@@ -54,6 +54,8 @@ pub struct Settings {
     pub slow_path_max: usize,
     /// Largest body that is passed on (bytes).
     pub body_bytes_max: u64,
+    /// Paths that take larger bodies: the beginning of the path, and the most (bytes).
+    pub large_bodies: Vec<(String, u64)>,
     /// A whole head has to arrive within this; an idle connection is closed after it.
     pub head_timeout: Duration,
     /// A whole small body has to arrive within this, and each piece of a large one after the one before.
@@ -75,4 +77,17 @@ pub struct Settings {
     pub facts_trusted_for: Duration,
     /// Clinic sessions remembered.
     pub sessions_max: usize,
+}
+
+impl Settings {
+    /// Largest body (bytes) that is passed on to a path. Another spelling of a path that takes more takes no more.
+    pub fn body_bytes_max_of(&self, path: &str) -> u64 {
+        let large = self
+            .large_bodies
+            .iter()
+            .find(|(beginning, _)| path.starts_with(beginning));
+        large.map_or(self.body_bytes_max, |(_, most)| {
+            self.body_bytes_max.max(*most)
+        })
+    }
 }

@@ -255,6 +255,7 @@ fn settings(options: &Bound<'_, PyDict>) -> PyResult<Settings> {
         upstream_max: option(options, "upstream_max")?,
         slow_path_max: option(options, "slow_path_max")?,
         body_bytes_max: option(options, "body_bytes_max")?,
+        large_bodies: option(options, "large_bodies")?,
         head_timeout: seconds(options, "head_timeout_s")?,
         body_timeout: seconds(options, "body_timeout_s")?,
         shed_pause: seconds(options, "shed_pause_s")?,

@@ -15,6 +15,8 @@ from starlette.types import Scope
 from humiao.auth.service import AuthService
 from humiao.auth.tokens import Resident, Staff, Tokens
 from humiao.errors import Problem, Refusal, unwrap
+from humiao.kit.large import large_of
+from humiao.large import LARGE_BODIES
 
 # Where the gate asks who it is before it reads anything else, and so does the API.
 STRANGERS_FIRST = {("POST", "/api/v1/resident/holds")}
@@ -48,15 +50,19 @@ async def current_resident_fast(request: Request, token: BearerToken) -> Residen
 
 
 def refuse_strangers(scope: Scope) -> Refusal | None:
-    """`not_logged_in` or `token_expired` by the head alone, on routes where that is told before all else."""
-    if (scope["method"], scope["path"]) not in STRANGERS_FIRST:
+    """`not_logged_in` or `token_expired` by the head alone, on routes where that is told before all else.
+
+    Those are where the rush is, and where bodies are large: these are read for staff alone.
+    """
+    hot = (scope["method"], scope["path"]) in STRANGERS_FIRST
+    if not hot and (scope["method"] == "GET" or large_of(LARGE_BODIES, scope["path"]) is None):
         return None
     scheme, token = get_authorization_scheme_param(Headers(scope=scope).get("Authorization"))
     if scheme.lower() != "bearer":
         return Refusal("not_logged_in")
     tokens: Tokens = scope["app"].state.tokens
-    resident = tokens.read_resident(token)
-    return resident if isinstance(resident, Refusal) else None
+    read = tokens.read_resident(token) if hot else tokens.read_staff(token)
+    return read if isinstance(read, Refusal) else None
 
 
 async def current_resident(

@@ -7,11 +7,14 @@ from fastapi import APIRouter, Depends, Path, Request
 from humiao.auth.dependencies import city_administrator
 from humiao.auth.tokens import Staff
 from humiao.errors import unwrap
+from humiao.immunizations.city_count import CityCounts
 from humiao.immunizations.draft_schemas import (
+    CityCountAnswer,
     DraftAnswer,
     DraftInput,
     DraftsAnswer,
     EditionsAnswer,
+    NewestEdition,
     PreviewAnswer,
     ReviewInput,
     SubmitInput,
@@ -30,6 +33,13 @@ def service(request: Request) -> DraftsService:
     return found
 
 
+def city_counts(request: Request) -> CityCounts:
+    """The service wired in main.py."""
+    found: CityCounts = request.app.state.services.city_counts
+    return found
+
+
+Counts = Annotated[CityCounts, Depends(city_counts)]
 Drafts = Annotated[DraftsService, Depends(service)]
 Me = Annotated[Staff, Depends(city_administrator)]
 Key = Annotated[str, Depends(idempotency_key)]
@@ -41,6 +51,12 @@ REFUSED = problems(400, 401, 403, 404, 409, 422)
 async def editions(me: Me, drafts: Drafts) -> Any:
     """已发布的免疫程序版本."""
     return await drafts.editions()
+
+
+@router.get("/newest", response_model=NewestEdition, responses=problems(401, 403))
+async def newest(me: Me, drafts: Drafts) -> Any:
+    """最新版本的全文: what a new draft is written from."""
+    return await drafts.newest()
 
 
 @router.get("/drafts", response_model=DraftsAnswer, responses=problems(401, 403))
@@ -71,6 +87,24 @@ async def rewrite(draft_id: Id, body: DraftInput, me: Me, key: Key, drafts: Draf
 async def preview(draft_id: Id, me: Me, drafts: Drafts) -> Any:
     """影响预览: typical children who would be told something else, and how many of those on record."""
     return unwrap(await drafts.preview(draft_id))
+
+
+@router.get("/drafts/{draft_id}/count", response_model=CityCountAnswer, responses=problems(401, 403, 404))
+async def show_count(draft_id: Id, me: Me, counts: Counts) -> Any:
+    """全市影响统计: how far the newest count over all children on record came."""
+    return unwrap(await counts.show(draft_id))
+
+
+@router.post("/drafts/{draft_id}/count", status_code=202, response_model=CityCountAnswer, responses=REFUSED)
+async def ask_count(draft_id: Id, me: Me, key: Key, counts: Counts) -> Any:
+    """开始全市影响统计: in the background; one that is under way is the answer."""
+    return unwrap(await counts.ask(me, draft_id, key))
+
+
+@router.post("/drafts/{draft_id}/count/cancel", response_model=CityCountAnswer, responses=REFUSED)
+async def cancel_count(draft_id: Id, me: Me, key: Key, counts: Counts) -> Any:
+    """停止全市影响统计."""
+    return unwrap(await counts.cancel(me, draft_id, key))
 
 
 @router.post("/drafts/{draft_id}/submit", response_model=DraftAnswer, responses=REFUSED)

@@ -12,7 +12,7 @@ from humiao.immunizations.schemas import RecordAnswer
 from humiao.immunizations.telling import STATUSES, tell_records
 from humiao.immunizations.words import day_words
 from humiao.schoolcheck.service import RESULTS
-from humiao.schoolcheck.verdict import STAGES, Result, Verdict
+from humiao.schoolcheck.verdict import STAGES, Result, Verdict, reason_of
 
 _SEXES = {"F": "女", "M": "男"}
 _OWN_EXPENSE = {"non_programme", "passive_antibody"}
@@ -66,7 +66,7 @@ def check_content(holder: Holder, verdict: Verdict, total: int) -> dict[str, Any
         "total": total,
         "check": {
             "stage": STAGES[verdict.stage],
-            "passed": verdict.result is Result.PASSED,
+            "passed": verdict.result is not Result.NEEDS_CATCH_UP,
             "result": RESULTS[verdict.result.value],
             "missing": [
                 {
@@ -79,7 +79,7 @@ def check_content(holder: Holder, verdict: Verdict, total: int) -> dict[str, Any
                 for one in verdict.missing
             ],
             "doctor": [one.text_zh for one in verdict.for_doctor],
-            "recheck_by": day_words(verdict.recheck_by) if verdict.recheck_by else "",
+            "reason": reason_of(verdict.result, verdict.day),
         },
     }
 

@@ -42,6 +42,7 @@ class SignedCheck:
 
     stage: Stage
     result: Result
+    day: date | None = None  # by when to check again, or when the catch-up was completed; as Verdict.day
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ def sign_certificate(one: Certificate, key: CertificateKey) -> str:
     }  # fmt: skip
     if one.check:
         members |= {"s": one.check.stage, "r": one.check.result.value}
+        if one.check.day:
+            members["u"] = one.check.day.isoformat()
     return sign(CERTIFICATE, members, key)
 
 
@@ -108,7 +111,8 @@ def _read(members: Mapping[str, Any]) -> Certificate:
     if kind == "school_check":
         if members["s"] not in STAGES:
             raise ValueError("no stage")
-        verdict = SignedCheck(members["s"], Result(members["r"]))
+        day = date.fromisoformat(members["u"]) if "u" in members else None
+        verdict = SignedCheck(members["s"], Result(members["r"]), day)
     return Certificate(
         members["n"], kind, date.fromisoformat(members["i"]), texts[0], born, texts[1],
         tuple(sorted(doses, key=lambda dose: (dose.given_on, dose.vaccine))), members["c"], verdict,

@@ -84,6 +84,7 @@ class VerifiedCheck(Answer):
     stage_label: str
     result: Result
     result_label: str
+    reason: str = Field(description="why, without a vaccine or a diagnosis")
     edition: str
 
 

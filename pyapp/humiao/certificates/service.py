@@ -33,6 +33,7 @@ from humiao.kit.masking import mask_document, mask_name
 from humiao.kit.sql import statement
 from humiao.kit.web import body_hash
 from humiao.residents.documents import NAMES
+from humiao.schoolcheck.service import known_of
 from humiao.schoolcheck.verdict import Stage, Verdict, check
 
 PRINTS_AT_ONCE = 1  # a print takes a core for a moment, and the rest of the API needs it too
@@ -99,7 +100,7 @@ class CertificatesService:
         records = await records_of(connection, person_id)
         if not records and asked.stage is None:
             return Refusal("nothing_on_record")
-        signed, content = await self._compose(row, holder, records, asked)
+        signed, content = await self._compose(connection, row, holder, records, asked)
         index = self._vault.blind_index("certificate", json.dumps(content, sort_keys=True))
         same = await connection.fetchval(statement("certificates/find_same"), person_id, index)
         if same:
@@ -114,14 +115,14 @@ class CertificatesService:
         return {"certificate_id": str(certificate_id)}
 
     async def _compose(
-        self, row: Any, holder: Holder, records: list[StoredRecord], asked: NewCertificate
+        self, connection: Any, row: Any, holder: Holder, records: list[StoredRecord], asked: NewCertificate
     ) -> tuple[Certificate, dict[str, Any]]:
         """What is signed and what is printed."""
         doses, verdict = tuple(SignedDose(one.record.vaccine, one.record.given_on) for one in records), None
         if asked.stage:
-            checked = await self._check(row, records, asked.stage)
+            checked = await self._check(connection, row, records, asked.stage)
             content, on, edition = check_content(holder, checked, len(records)), checked.checked_on, checked.edition_id
-            doses, verdict = (), SignedCheck(checked.stage, checked.result)
+            doses, verdict = (), SignedCheck(checked.stage, checked.result, checked.day)
         else:
             found, by = await self._own.evaluate(row, records)
             content, on, edition = content_of(asked.kind, holder, by, found, records), found.on, by.id
@@ -130,11 +131,12 @@ class CertificatesService:
             verdict,
         ), content  # fmt: skip
 
-    async def _check(self, row: Any, records: list[StoredRecord], stage: Stage) -> Verdict:
+    async def _check(self, connection: Any, row: Any, records: list[StoredRecord], stage: Stage) -> Verdict:
         """The verdict of today, beside the event loop."""
         person, given = Person(row["birth_date"], row["sex"]), [one.record for one in records]
         today = datetime.now(CITY_ZONE).date()
-        return await asyncio.to_thread(check, self._programmes.book, person, given, today, stage)
+        known = await known_of(connection, row["person_id"], stage, today)
+        return await asyncio.to_thread(check, self._programmes.book, person, given, today, stage, known)
 
     def _holder(self, row: Any) -> Holder:
         number = self._vault.open(row["document_sealed"], row=row["person_id"], field="document")

@@ -6,6 +6,7 @@ from uuid import UUID
 from humiao.certificates.payload import (
     KINDS,
     Certificate,
+    SignedCheck,
     check_certificate,
     find_number,
     find_text,
@@ -27,7 +28,7 @@ from humiao.kit.keys import Keys
 from humiao.kit.signed import public_keys
 from humiao.kit.sql import statement
 from humiao.schoolcheck.service import RESULTS
-from humiao.schoolcheck.verdict import STAGES
+from humiao.schoolcheck.verdict import STAGES, Result, reason_of
 
 
 class VerifyingService:
@@ -102,5 +103,12 @@ def _check(told: Certificate) -> VerifiedCheck | None:
         return None
     return VerifiedCheck(
         stage=told.check.stage, stage_label=STAGES[told.check.stage], result=told.check.result,
-        result_label=RESULTS[told.check.result.value], edition=told.edition,
+        result_label=RESULTS[told.check.result.value], reason=_reason(told.check), edition=told.edition,
     )  # fmt: skip
+
+
+def _reason(told: SignedCheck) -> str:
+    """In words; a proof to catch up from before days were signed has none."""
+    if told.result is Result.NEEDS_CATCH_UP and told.day is None:
+        return "尚有应种的疫苗未完成，请按证上的计划补种；不影响入托、入园、入学。"
+    return reason_of(told.result, told.day)

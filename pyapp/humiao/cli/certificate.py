@@ -118,7 +118,8 @@ def _tell(one: "Certificate") -> None:
     console.print(f"{KINDS[one.kind]} {one.number}", style="bold", highlight=False)
     if one.check:
         verdict = f"{STAGES[one.check.stage]}查验：{RESULTS[one.check.result.value]}"
-        console.print(f"{verdict}（规则版本 {one.edition}）", highlight=False)
+        day = f"，{one.check.day}" if one.check.day else ""
+        console.print(f"{verdict}{day}（规则版本 {one.edition}）", highlight=False)
     if one.doses:
         table = Table("接种日期", "疫苗", title=f"{one.total} 剂")
         for dose in one.doses:

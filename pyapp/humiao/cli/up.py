@@ -84,7 +84,7 @@ def welcome(city: City, *, demo: bool) -> Panel:
     """The box that says where everything is."""
     from humiao.demo.people import DEMO_FAMILY, DEMO_PHONE  # noqa: PLC0415 - loaded by now
 
-    base = f"http://127.0.0.1:{city.port}"
+    base = city.url
     pages = f"{base}/h5/" if H5_DIST.is_dir() else "尚未构建 / not built: make web"
     lines = [
         f"居民页面 H5      {pages}",

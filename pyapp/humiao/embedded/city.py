@@ -102,6 +102,11 @@ class City:
         return self._settings.redis_url or (self._valkey.url if self._valkey else "")
 
     @property
+    def url(self) -> str:
+        """Where this machine finds the pages; what QR codes bear unless HUMIAO_PUBLIC_URL says otherwise."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def _parts(self) -> list[Part]:
         """What runs, in the order of starting."""
         servers: list[Part] = [part for part in (self._postgres, self._valkey) if part]
@@ -166,6 +171,7 @@ class City:
             "HUMIAO_HTTP_HOST": self._settings.http_host,
             "HUMIAO_HTTP_PORT": str(self.port),
             "HUMIAO_ADMIN": self._admin(name),
+            "HUMIAO_PUBLIC_URL": self._settings.public_url or self.url,
             "HUMIAO_CHALLENGE_COST": str(self._challenge_cost()),
             **self._places(name),
             "HUMIAO_KEYS_FILE": str(self._settings.keys_path.resolve()),
@@ -200,7 +206,7 @@ class City:
             json.dumps(
                 {
                     "pid": os.getpid(),
-                    "url": f"http://127.0.0.1:{self.port}",
+                    "url": self.url,
                     "port": self.port,
                     "database_url": self.database_url,
                     "redis_url": self.redis_url,

@@ -25,6 +25,7 @@ from humiao.kit.keys import Keys, load_keys
 from humiao.kit.logs import configure_logs
 from humiao.kit.meters import PoolMeters, new_registry, text_without_end
 from humiao.kit.sql import statement
+from humiao.large import LARGE_BODIES
 from humiao.main import addresses
 from humiao.settings import Settings
 
@@ -71,6 +72,7 @@ def gate_options(settings: Settings) -> dict[str, Any]:
         "upstream_max": settings.gate_upstream_max,
         "slow_path_max": settings.slow_path_limit,
         "body_bytes_max": settings.max_body_bytes,
+        "large_bodies": [(beginning, large.bytes_max) for beginning, large in LARGE_BODIES.items()],
         "head_timeout_s": settings.gate_head_timeout_s,
         "body_timeout_s": settings.gate_body_timeout_s,
         "shed_pause_s": settings.gate_shed_pause_s,

@@ -85,6 +85,15 @@ class EditionsAnswer(Answer):
     items: list[EditionRow]
 
 
+class NewestEdition(Answer):
+    """The edition that begins last: what a new draft is written from."""
+
+    edition_id: str
+    effective_from: date
+    digest: str
+    document: str
+
+
 class ChangeRow(Answer):
     """A place that differs; null: not there before, or gone."""
 
@@ -145,3 +154,24 @@ class PreviewAnswer(Answer):
     people: int = Field(description="children on record who were looked at")
     changed: int = Field(description="of these, who would be told something else")
     counts: list[CountRow]
+
+
+class CityCount(Answer):
+    """A count over all children on record, as far as it came. `why` is a problem code where it failed."""
+
+    state: Literal["waiting", "running", "done", "cancelled", "failed"]
+    why: str | None
+    of_this_text: bool = Field(description="false: the draft was written anew since")
+    total: int = Field(description="children on record when it began; 0 while it waits")
+    people: int
+    unread: int = Field(description="of these, with a record that no edition knows")
+    changed: int
+    counts: list[CountRow]
+    asked_at: CityTime
+    changed_at: CityTime
+
+
+class CityCountAnswer(Answer):
+    """The newest count of a draft; null where none was asked for."""
+
+    count: CityCount | None

@@ -21,10 +21,11 @@ from humiao.immunizations.book import RuleBook
 from humiao.immunizations.changes import changes_between
 from humiao.immunizations.draft_schemas import DraftInput, ReviewInput
 from humiao.immunizations.loader import load_edition
+from humiao.immunizations.mistake_words import in_chinese
 from humiao.immunizations.models import Edition, Person, Record
 from humiao.immunizations.preview import Count, counted, typical
 from humiao.immunizations.reading import ProgrammeMistakes
-from humiao.immunizations.service import Programmes
+from humiao.immunizations.service import Programmes, shipped_text
 from humiao.kit.database import Database
 from humiao.kit.idempotency import once
 from humiao.kit.sql import statement
@@ -53,6 +54,16 @@ class DraftsService:
         # The first edition also speaks for the days before it.
         begun = [row["edition_id"] for i, row in enumerate(rows) if i == 0 or row["effective_from"] <= today]
         return {"items": [dict(row) | {"in_force": row["edition_id"] == begun[-1]} for row in rows]}
+
+    async def newest(self) -> dict[str, Any]:
+        """The edition that begins last, with its text: what a new draft is written from."""
+        async with self._database.read() as connection:
+            row = await connection.fetchrow(statement("immunizations/newest_edition"))
+        if row:
+            return dict(row)
+        shipped = self._programmes.book.editions[-1]  # nothing was published yet: `humiao migrate` does
+        told = {"edition_id": shipped.id, "effective_from": shipped.effective_from, "digest": shipped.digest}
+        return told | {"document": shipped_text()}
 
     async def list(self) -> dict[str, Any]:
         """Drafts, the last changed first."""
@@ -233,7 +244,7 @@ async def _compiled(text: str) -> Edition | Refusal:
             {
                 "field": f"document:{mistake.line}",
                 "code": "mistake",
-                "message": f"第{mistake.line}行有误：{mistake.problem}",
+                "message": f"第{mistake.line}行有误：{in_chinese(mistake.problem)}",
             }
             for mistake in mistakes.mistakes[:100]
         ]

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from humiao.immunizations.book import RuleBook
 from humiao.immunizations.durations import Duration
-from humiao.immunizations.engine import evaluate
+from humiao.immunizations.engine import UnknownVaccine, evaluate
 from humiao.immunizations.models import Person, Record, SeriesState, Status
 
 YEARS = 18  # free catch-up ends there (rules, C9)
@@ -55,16 +55,21 @@ class TypicalChild:
 
 @dataclass
 class Count:
-    """How many people on record are told something else. `by_change` counts (series, status before, status after)."""
+    """How many people on record are told something else. `by_change` counts (series, status before, status after).
+
+    `unread` are people with a record that no edition knows; nothing is said of them.
+    """
 
     people: int = 0
     changed: int = 0
     by_change: Differences = field(default_factory=Counter)
+    unread: int = 0
 
     def add(self, other: "Count") -> None:
         """Take another part in."""
         self.people += other.people
         self.changed += other.changed
+        self.unread += other.unread
         self.by_change.update(other.by_change)
 
 
@@ -123,11 +128,15 @@ def on_time(book: RuleBook, person: Person, on: date, visits_max: int = 60) -> l
 
 
 def counted(before: RuleBook, after: RuleBook, people: Iterable[tuple[Person, list[Record]]], on: date) -> Count:
-    """Count the people who would be told something else on a day. Raises `UnknownVaccine`."""
+    """Count the people who would be told something else on a day."""
     count = Count()
     for person, records in people:
         count.people += 1
-        found = moved(before, after, person, records, on)
+        try:
+            found = moved(before, after, person, records, on)
+        except UnknownVaccine:
+            count.unread += 1
+            continue
         count.changed += bool(found)
         count.by_change.update(
             (one.series, one.before.status if one.before else "—", one.after.status if one.after else "—")

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from humiao.errors import Problem, Refusal, problem_body
 from humiao.kit.database import DISCONNECTED, TRANSIENT, DatabaseBusy
+from humiao.kit.large import JSON, Large, Larger, large_of
 from humiao.kit.measured import note_refusal
 from humiao.kit.strict_json import fault_of
 
@@ -155,14 +156,17 @@ def install_handlers(app: FastAPI) -> None:
 class Edge:
     """Refuse by header what need not be read, then by the body's size and form what need not be understood.
 
-    `before_body` may refuse by the head alone, before all else: on the hot routes a stranger is told so first.
+    `before_body` may refuse by the head alone, before all else: on the hot routes a stranger is told so first. A file
+    (`larger` of another type than JSON) is left to its route, which reads no more of it than it bears.
     """
 
     def __init__(
-        self, app: ASGIApp, *, max_body_bytes: int, before_body: Callable[[Scope], Refusal | None] = lambda _: None
-    ) -> None:
+        self, app: ASGIApp, *, max_body_bytes: int, before_body: Callable[[Scope], Refusal | None] = lambda _: None,
+        larger: Larger | None = None,
+    ) -> None:  # fmt: skip
         self._app = app
-        self._max = max_body_bytes
+        self._usual = Large(max_body_bytes)
+        self._larger = larger or {}
         self._before_body = before_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -177,16 +181,20 @@ class Edge:
             await problem_response(stranger, scope)(scope, receive, send)
             return
         refusal = None
-        if not length.isdigit() or int(length) > self._max:
+        may = large_of(self._larger, scope["path"]) or self._usual
+        if not length.isdigit() or int(length) > may.bytes_max:
             refusal = "body_too_large"
         elif scope["method"] in ("POST", "PUT", "PATCH") and (length != b"0" or b"transfer-encoding" in headers):
             content_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-            if content_type != b"application/json":
-                refusal = "wrong_content_type"
+            if content_type != may.content_type.encode():
+                refusal = "wrong_content_type" if may.content_type == JSON else "not_a_list"
         if refusal:
             await problem_response(Refusal(refusal), scope)(scope, receive, send)
             return
-        body = await self._read(receive)
+        if may.content_type != JSON:
+            await self._app(scope, receive, send)
+            return
+        body = await self._read(receive, may.bytes_max)
         if isinstance(body, Refusal):
             await problem_response(body, scope)(scope, receive, send)
             return
@@ -202,7 +210,7 @@ class Edge:
 
         await self._app(scope, replay, send)
 
-    async def _read(self, receive: Receive) -> bytes | Refusal:
+    async def _read(self, receive: Receive, bytes_max: int) -> bytes | Refusal:
         """The whole body, at most the limit and JSON beyond doubt. Bodies are small here: read before all else."""
         body = bytearray()
         while True:
@@ -210,7 +218,7 @@ class Edge:
             if message["type"] == "http.disconnect":
                 return Refusal("malformed_json")
             body += message.get("body", b"")
-            if len(body) > self._max:
+            if len(body) > bytes_max:
                 return Refusal("body_too_large")
             if not message.get("more_body"):
                 break

@@ -37,6 +37,9 @@ RESERVATION_TEXTS = {
     "reservation.cancelled": templates.reservation_cancelled,
 }
 
+# What becomes of a reminder that came up to be sent; `quiet_hours` and `stale` put it off, the last try may fail.
+REMINDER_ENDINGS = ("sent", "withdrawn", "nobody_to_tell", "unreadable", "quiet_hours", "stale", "failed")
+
 OFFER_TEXTS = {"offer.made": templates.offer_made, "offer.expired": templates.offer_expired}
 OFFER_STATES = {"offer.made": "open", "offer.expired": "expired"}
 
@@ -61,6 +64,7 @@ class Later:
     """From when on a message may be sent; waiting for that is no failed try."""
 
     at: datetime
+    reason: str
 
 
 def _city_now() -> datetime:
@@ -83,13 +87,18 @@ class OutboxSender:
         on_try: Callable[[str], None] = lambda _: None,
         quiet: QuietHours = QuietHours(),
         now: Callable[[], datetime] = _city_now,
+        on_reminder: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
-        """`on_try` is told what became of every try: `sent`, `later`, `given_up`. `quiet` binds reminders."""
+        """`on_try` is told what became of every try: `sent`, `later`, `given_up`. `quiet` binds reminders.
+
+        `on_reminder` is told what became of each reminder that came up, one of REMINDER_ENDINGS, and of which topic.
+        """
         self._database = database
         self._vault = vault
         self._gateway = gateway
         self._on_try = on_try
         self._quiet, self._now = quiet, now
+        self._on_reminder = on_reminder
 
     async def send_due(self, at_most: int = 50) -> int:
         """Send up to `at_most` messages that are due; returns how many were sent."""
@@ -110,9 +119,11 @@ class OutboxSender:
             if isinstance(sms, NotSent):
                 await self._mark("mark_failed", message_id, sms.reason)
                 self._on_try("given_up")
+                self._note(row["topic"], sms.reason.partition(":")[0].replace(" ", "_"))
                 return False
             if isinstance(sms, Later):
                 await self._mark("postpone", message_id, sms.at)
+                self._note(row["topic"], sms.reason)
                 return False
             await self._gateway.send(sms.phone, sms.text)
         except Exception as error:  # whatever a provider raises, the message stays owed
@@ -121,13 +132,19 @@ class OutboxSender:
             if row["tries"] >= TRIES_MAX:
                 await self._mark("mark_failed", message_id, name)
                 self._on_try("given_up")
+                self._note(row["topic"], "failed")
             else:
                 await self._mark("try_later", message_id, name, wait_s(row["tries"]))
                 self._on_try("later")
             return False
         await self._mark("mark_sent", message_id)
         self._on_try("sent")
+        self._note(row["topic"], "sent")
         return True
+
+    def _note(self, topic: str, ending: str) -> None:
+        if topic.startswith("reminder."):
+            self._on_reminder(topic.removeprefix("reminder."), ending)
 
     async def _mark(self, name: str, *values: Any) -> None:
         async with self._database.transaction() as connection:
@@ -205,11 +222,14 @@ class OutboxSender:
         now = self._now()
         allowed_at = self._quiet.after(now)
         if allowed_at > now:
-            return Later(allowed_at)
+            return Later(allowed_at, "quiet_hours")
         notice_id = UUID(subject.removeprefix("reminder:"))
-        name = "reminder_dose_facts" if topic == "reminder.dose" else "reminder_appointment_facts"
         async with self._database.read() as connection:
-            facts = await connection.fetchrow(statement(f"messaging/{name}"), notice_id)
+            if topic == "reminder.dose":
+                today = now.astimezone(CITY_ZONE).date()
+                facts = await connection.fetchrow(statement("messaging/reminder_dose_facts"), notice_id, today)
+            else:
+                facts = await connection.fetchrow(statement("messaging/reminder_appointment_facts"), notice_id)
         if facts is None:
             return NotSent("withdrawn")
         if facts["account_id"] is None:
@@ -219,7 +239,7 @@ class OutboxSender:
         if topic == "reminder.appointment":
             return self._of_appointment(facts, name_masked, phone, now)
         if facts["stale"]:
-            return Later(now + STALE_WAIT)
+            return Later(now + STALE_WAIT, "stale")
         if not facts["names"]:
             return NotSent("withdrawn")
         return Sms(phone, templates.reminder_dose(facts["kind"], name_masked, facts["names"]))

@@ -1,5 +1,6 @@
 """Plans the reminders of tomorrow's reservations: a walk over tomorrow's windows, a few hundred at a step."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from humiao.errors import CITY_ZONE
@@ -13,8 +14,12 @@ WINDOWS_AT_ONCE = 200
 class AppointmentReminder:
     """Walks again and again, so that what is booked today for tomorrow is found as well; each reservation once."""
 
-    def __init__(self, database: Database, quiet: QuietHours, *, after: int = 0) -> None:
-        """The walk begins behind the window `after`."""
+    def __init__(
+        self, database: Database, quiet: QuietHours, *, after: int = 0,
+        on_planned: Callable[[str, int], None] = lambda *_: None,
+    ) -> None:  # fmt: skip
+        """The walk begins behind the window `after`; `on_planned` is told how many were planned, once they are."""
+        self._on_planned = on_planned
         self._database = database
         self._quiet = quiet
         self._after = after
@@ -26,7 +31,11 @@ class AppointmentReminder:
             tomorrow = now.astimezone(CITY_ZONE).date() + timedelta(days=1)
             rows = await connection.fetch(statement("reminders/windows_of_day"), tomorrow, self._after, WINDOWS_AT_ONCE)
             windows = [row["window_id"] for row in rows]
+            planned = []
             if windows:
-                await connection.fetch(statement("reminders/plan_appointments"), windows, self._quiet.after(now))
+                send_at = self._quiet.after(now)
+                planned = await connection.fetch(statement("reminders/plan_appointments"), windows, send_at)
+        if planned:
+            self._on_planned("appointment", len(planned))
         self._after = windows[-1] if len(windows) == WINDOWS_AT_ONCE else 0
         return 0

@@ -5,6 +5,7 @@ still stale and comes again. Nothing is held in memory between steps; any number
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -65,7 +66,12 @@ def work_out(book: RuleBook, row: Any, today: date) -> Worked:
 class DueKeeper:
     """One step works out a bounded number of people who are stale."""
 
-    def __init__(self, database: Database, programmes: Programmes, quiet: QuietHours) -> None:
+    def __init__(
+        self, database: Database, programmes: Programmes, quiet: QuietHours,
+        on_planned: Callable[[str, int], None] = lambda *_: None,
+    ) -> None:  # fmt: skip
+        """`on_planned` is told how many reminders of which kind were planned, once they are."""
+        self._on_planned = on_planned
         self._database = database
         self._programmes = programmes
         self._quiet = quiet
@@ -95,6 +101,7 @@ class DueKeeper:
         """Keep what still holds and plan its reminders, in one transaction; returns how many people were kept."""
         if not worked:
             return 0
+        planned: list[Any] = []
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 statement("reminders/keep_people"),
@@ -109,7 +116,9 @@ class DueKeeper:
             doses = [dose for one in worked if one.person_id in kept for dose in self._doses(one)]
             if doses:
                 await connection.execute(statement("reminders/keep_doses"), *map(list, zip(*doses, strict=True)))
-                await connection.fetch(statement("reminders/plan_doses"), list(kept), self._quiet.after(now))
+                planned = await connection.fetch(statement("reminders/plan_doses"), list(kept), self._quiet.after(now))
+        for row in planned:
+            self._on_planned(row["kind"], row["messages"])
         return len(kept)
 
     def _doses(self, one: Worked) -> list[tuple[Any, ...]]:

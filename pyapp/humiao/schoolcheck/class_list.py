@@ -53,10 +53,11 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class ClassList:
-    """The good rows and the errors, both in the order of the rows."""
+    """The good rows and the errors, both in the order of the rows. What is not `readable` has one error and no rows."""
 
     children: tuple[Child, ...]
     errors: tuple[RowError, ...]
+    readable: bool = True
 
     @property
     def bad_rows(self) -> tuple[int, ...]:
@@ -77,7 +78,7 @@ def read_class_list(data: bytes, *, today: date, on: date) -> ClassList:
             else:
                 errors += found
     except Unreadable as unreadable:
-        return ClassList((), (unreadable.error,))
+        return ClassList((), (unreadable.error,), readable=False)
     return ClassList(tuple(children), tuple(errors))
 
 

@@ -7,6 +7,7 @@ however many workers there are. A check itself never changes.
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,7 +21,7 @@ from humiao.immunizations.service import Programmes
 from humiao.kit.audit import write_audit
 from humiao.kit.database import Database
 from humiao.kit.sql import statement
-from humiao.schoolcheck.verdict import check
+from humiao.schoolcheck.verdict import Known, Result, check
 
 log = structlog.get_logger(__name__)
 CHILDREN_AT_ONCE = 50
@@ -42,15 +43,24 @@ def judge(book: RuleBook, row: Any, today: date) -> Found | None:
         return Found(row["check_id"], row["nth"], "NO_RECORD", "[]", None)
     records = [Record(vaccine, date.fromisoformat(given), *more) for vaccine, given, *more in row["records"] or ()]
     try:
-        verdict = check(book, Person(row["birth_date"], row["sex"]), records, today, row["stage"])
+        verdict = check(book, Person(row["birth_date"], row["sex"]), records, today, row["stage"], Known.of(row))
     except UnknownVaccine as unknown:
         log.warning("child not checked again", check_id=str(row["check_id"]), nth=row["nth"], vaccine=str(unknown))
         return None
     by = verdict.recheck_by
-    if by is not None and by <= today:  # on the deadline itself, 31 December: the next is a year away
+    # on the deadline itself, 31 December: the next is a year away
+    if verdict.result is Result.NEEDS_CATCH_UP and by is not None and by <= today:
         by = date(today.year + 1, 12, 31)
     missing = [(dose.series, dose.number, dose.planned_on.isoformat()) for dose in verdict.missing]
     return Found(row["check_id"], row["nth"], verdict.result.value, json.dumps(missing), by)
+
+
+async def add_versions(connection: Any, found: Sequence[Found], day: date, edition_id: str) -> None:
+    """Keep verdicts as the next versions, and their deadlines; these are locked by the caller."""
+    check_ids, nths, results, missing, recheck_by = map(list, zip(*found, strict=True))
+    await connection.execute(
+        statement("schoolcheck/add_rechecks"), check_ids, nths, day, edition_id, results, missing, recheck_by
+    )
 
 
 class Rechecker:
@@ -70,17 +80,7 @@ class Rechecker:
             judged = await asyncio.to_thread(lambda: [judge(book, row, day) for row in rows])
             found = [one for one in judged if one]
             if found:
-                check_ids, nths, results, missing, recheck_by = map(list, zip(*found, strict=True))
-                await connection.execute(
-                    statement("schoolcheck/add_rechecks"),
-                    check_ids,
-                    nths,
-                    day,
-                    book.on(day).id,
-                    results,
-                    missing,
-                    recheck_by,
-                )
+                await add_versions(connection, found, day, book.on(day).id)
             for check_id, children in sorted(Counter(one.check_id for one in found).items()):
                 detail = {"children": children, "checked_on": day, "edition": book.on(day).id}
                 await write_audit(

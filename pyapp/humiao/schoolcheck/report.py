@@ -17,14 +17,19 @@ WIDTHS = (6, 12, 12, 22, 10, 36, 60, 60, 12, 16)
 
 def verdicts_xlsx(checked: Sequence[Checked]) -> bytes:
     """One row a child, in the order of the list."""
+    return rows_xlsx([_row(one) for one in checked])
+
+
+def rows_xlsx(rows: Sequence[Sequence[object]]) -> bytes:
+    """Rows below TITLES."""
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("查验结果")
     for i, width in enumerate(WIDTHS):
         sheet.column_dimensions[openpyxl.utils.get_column_letter(i + 1)].width = width
     sheet.freeze_panes = "A2"
     sheet.append(TITLES)
-    for one in checked:
-        sheet.append([_plain(sheet, value) for value in _row(one)])
+    for row in rows:
+        sheet.append([_plain(sheet, value) for value in row])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

@@ -3,6 +3,7 @@
 A name that differs is told and nothing else is: whoever types another child's number learns nothing about that child.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +16,7 @@ from humiao.kit.audit import write_audit
 from humiao.kit.crypto import Vault
 from humiao.kit.sql import statement
 from humiao.schoolcheck.class_list import Child
-from humiao.schoolcheck.verdict import STAGES, Result, Stage, Verdict, check
+from humiao.schoolcheck.verdict import STAGES, Known, Result, Stage, Verdict, check
 
 Absent = Literal["NO_RECORD", "NAME_DIFFERS"]
 ABSENT: dict[Absent, str] = {
@@ -24,6 +25,8 @@ ABSENT: dict[Absent, str] = {
 }
 RESULTS: dict[str, str] = {
     Result.PASSED.value: "通过",
+    Result.CATCH_UP_COMPLETED.value: "已补种",
+    Result.EXEMPT.value: "医学原因暂缓或禁忌",
     Result.NEEDS_CATCH_UP.value: "需补种",
     "NO_RECORD": "无档案",
     "NAME_DIFFERS": "姓名不符",
@@ -70,9 +73,14 @@ async def check_children(
         statement("schoolcheck/find_children"),
         [child.document_type for child in children],
         [vault.blind_index("document", child.document_number) for child in children],
+        stage,
+        on,
     )
     found = {row["place"] - 1: row for row in rows}
-    checked = [_checked(vault, book, child, found.get(i), on, stage) for i, child in enumerate(children)]
+    # Beside the event loop: a list of thousands takes seconds.
+    checked = await asyncio.to_thread(
+        lambda: [_checked(vault, book, child, found.get(i), on, stage) for i, child in enumerate(children)]
+    )
     counts = {code: sum(1 for one in checked if one.result == code) for code in RESULTS}
     detail = {"stage": stage, "checked_on": on, "edition": book.on(on).id, "children": len(checked)} | counts
     await write_audit(connection, by, source, "school_check.made", f"school_check:{check_id or uuid4()}", detail=detail)
@@ -92,7 +100,12 @@ def _judge(vault: Vault, book: RuleBook, child: Child, row: Any, on: date, stage
     # Where somebody lives is not on record: the clinic asks when it matters.
     person = Person(row["birth_date"], row["sex"])
     records = [Record(vaccine, date.fromisoformat(given), *more) for vaccine, given, *more in row["records"] or ()]
-    return check(book, person, records, on, stage)
+    return check(book, person, records, on, stage, Known.of(row))
+
+
+async def known_of(connection: Any, person_id: UUID, stage: Stage, on: date) -> Known:
+    """What decides about a school check of a person besides the records."""
+    return Known.of(await connection.fetchrow(statement("schoolcheck/known_of"), person_id, stage, on))
 
 
 def _compared(name: str) -> str:

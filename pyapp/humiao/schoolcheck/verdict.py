@@ -3,14 +3,15 @@
 Asked is every dose whose age is reached on the day of the check by the programme in force that day (`school_check` of
 programme.yaml). A dose whose age is reached but whose interval is not is missing too, with its earliest day. What is
 replaced, aged out or not for this child is not asked. A missing dose never keeps a child out (Vaccine Administration
-Law, article 48): it is caught up, and checked again by 31 December.
+Law, article 48): it is caught up, and checked again by 31 December. A series from which a child is exempt for a medical
+reason is not asked; who was asked to catch up at this stage and lacks nothing now has completed it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from humiao.immunizations.book import RuleBook
 from humiao.immunizations.engine import evaluate
@@ -29,7 +30,37 @@ class Result(StrEnum):
     """How a check ends for somebody on record, as in `school_check.verdicts` of the programme."""
 
     PASSED = "PASSED"
+    CATCH_UP_COMPLETED = "CATCH_UP_COMPLETED"
+    EXEMPT = "EXEMPT"
     NEEDS_CATCH_UP = "NEEDS_CATCH_UP"
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """A documented medical reason not to give a series: put off until a day, or (None) not to be given."""
+
+    series: str
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a child besides the records: exemptions, and the day on which a catch-up was first asked."""
+
+    exemptions: tuple[Exemption, ...] = ()
+    asked_on: date | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Known":
+        """As the queries of school checks tell it: exemptions as [id, series, until]."""
+        told = ((series, until) for _, series, until in row["exemptions"])
+        return cls(
+            tuple(Exemption(series, date.fromisoformat(until) if until else None) for series, until in told),
+            row["asked_on"],
+        )
+
+
+NOTHING_KNOWN = Known()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +98,65 @@ class Verdict:
     missing: tuple[MissingDose, ...]
     for_doctor: tuple[DoctorDecides, ...]
     recheck_by: date | None
+    exempt: tuple[Exemption, ...] = ()  # what would be asked, and is not
+    caught_up_on: date | None = None  # the day of the last dose of a completed catch-up, where one was given since
+
+    @property
+    def day(self) -> date | None:
+        """The day that belongs to the result: by when to check again, or when the catch-up was completed."""
+        return self.caught_up_on if self.result is Result.CATCH_UP_COMPLETED else self.recheck_by
 
     @property
     def text_zh(self) -> str:
-        """For the school and the parents."""
+        """For the clinic and the parents."""
         opening = f"{STAGES[self.stage]}查验（{day_words(self.checked_on)}）："
         if self.result is Result.PASSED:
             return opening + "通过，应种疫苗均已完成。"
+        if self.result is not Result.NEEDS_CATCH_UP:
+            return opening + reason_of(self.result, self.day)
         parts = [dose.text_zh for dose in self.missing] + [one.text_zh for one in self.for_doctor]
         assert self.recheck_by
         closing = f"请按上述日期补种，并在{day_words(self.recheck_by)}前复验；不影响入学。"
         return f"{opening}需补种。{''.join(parts)}{closing}"
 
 
-def check(book: RuleBook, person: Person, records: Iterable[Record], on: date, stage: Stage) -> Verdict:
+def reason_of(result: Result, day: date | None) -> str:
+    """Why a verdict is what it is, for a school: no vaccine and no diagnosis. `day` is that of `Verdict.day`."""
+    if result is Result.PASSED:
+        return "按免疫程序，到查验之日应种的疫苗均已完成。"
+    if result is Result.CATCH_UP_COMPLETED:
+        return f"曾需补种，已于{day_words(day)}补种完成。" if day else "曾需补种，现应种的疫苗均已完成。"
+    if result is Result.EXEMPT:
+        others = "其余应种的疫苗均已完成。"
+        return f"因医学原因暂缓接种，请在{day_words(day)}前复验。{others}" if day else f"因医学原因不宜接种。{others}"
+    assert day
+    return f"尚有应种的疫苗未完成，请按计划补种，并在{day_words(day)}前复验；不影响入托、入园、入学。"
+
+
+def check(
+    book: RuleBook, person: Person, records: Iterable[Record], on: date, stage: Stage, known: Known = NOTHING_KNOWN
+) -> Verdict:
     """Judge a child's records for a school on a day. The order of records does not matter; later ones are left out.
 
     Raises `UnknownVaccine` for a record that no edition knows.
     """
     given = [record for record in records if record.given_on <= on]
     edition = book.on(on)
+    spared = {one.series: one for one in known.exemptions if one.until is None or one.until > on}
     missing: dict[tuple[str, int], MissingDose] = {}
     doctor: dict[str, DoctorDecides] = {}
+    exempt: dict[str, Exemption] = {}
+    caught_up: date | None = None
     day = on
-    for _ in range(_VISITS_MAX):
+    for visits in range(_VISITS_MAX):
         states = evaluate(book, person, given, day, frozenset(CHECKED))
-        doctor |= _for_doctor(states)
-        visit = _next_visit(edition, person, states, on)
+        asks = _next_visit(edition, person, states, on)
+        doubts = _for_doctor(states)
+        if visits == 0:
+            exempt = {code: spared[code] for code in (*(one.series for one in asks), *doubts) if code in spared}
+            caught_up = _last_counted(states, known.asked_on)
+        doctor |= {code: told for code, told in doubts.items() if code not in spared}
+        visit = [state for state in asks if state.series not in spared]
         if not visit:
             break
         day = max(day, min(state.earliest for state in visit if state.earliest))
@@ -105,9 +168,28 @@ def check(book: RuleBook, person: Person, records: Iterable[Record], on: date, s
                 given.append(Record(dose.vaccine, day))
     else:
         raise AssertionError("the catch-up plan does not end")
-    result = Result.NEEDS_CATCH_UP if missing or doctor else Result.PASSED
-    by = date(on.year, 12, 31) if result is Result.NEEDS_CATCH_UP else None
-    return Verdict(result, stage, on, edition.id, tuple(missing.values()), tuple(doctor.values()), by)
+    by: date | None
+    if missing or doctor:
+        result, by = Result.NEEDS_CATCH_UP, date(on.year, 12, 31)
+    elif exempt:
+        result, by = Result.EXEMPT, min((one.until for one in exempt.values() if one.until), default=None)
+    else:
+        result, by = (Result.CATCH_UP_COMPLETED if known.asked_on else Result.PASSED), None
+    return Verdict(
+        result, stage, on, edition.id, tuple(missing.values()), tuple(doctor.values()), by, tuple(exempt.values()),
+        caught_up if result is Result.CATCH_UP_COMPLETED else None,
+    )  # fmt: skip
+
+
+def _last_counted(states: Evaluation, since: date | None) -> date | None:
+    """The day of the newest dose that counts and was given on or after the day on which a catch-up was asked."""
+    days = [
+        dose.given_on
+        for state in states.series.values()
+        for dose in state.doses
+        if since and dose.valid and dose.given_on >= since
+    ]
+    return max(days, default=None)
 
 
 def _for_doctor(states: Evaluation) -> dict[str, DoctorDecides]:

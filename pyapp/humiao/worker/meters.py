@@ -3,9 +3,11 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from humiao.kit.meters import SECONDS
+from humiao.messaging.outbox import REMINDER_ENDINGS
+from humiao.reminders.service import KINDS
 
 LOOPS = ("expire", "offers", "outbox", "rooms", "ranks", "reconcile", "housekeeping", "backlog", "due",
-         "appointments", "rechecks", "no_shows")  # fmt: skip
+         "appointments", "rechecks", "no_shows", "city_count")  # fmt: skip
 
 
 class WorkerMeters:
@@ -36,6 +38,20 @@ class WorkerMeters:
         self.lag = Gauge(
             "humiao_worker_outbox_lag_seconds", "Age of the oldest message owed that cannot wait", registry=registry
         )
+        self.planned = Counter(
+            "humiao_worker_reminders_planned", "Reminders planned, each one message", ["kind"], registry=registry
+        )
+        self.reminders = Counter(
+            "humiao_worker_reminders",
+            "Reminders that came up to be sent: sent, put off, or suppressed, and why",
+            ["topic", "ending"],
+            registry=registry,
+        )
+        for kind in KINDS:
+            self.planned.labels(kind)
+        for topic in ("dose", "appointment"):
+            for ending in REMINDER_ENDINGS:
+                self.reminders.labels(topic, ending)
         for loop in LOOPS:
             for ending in ("done", "failed"):
                 self.runs.labels(loop, ending)

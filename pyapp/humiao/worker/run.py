@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from humiao.booking.cache import Gatekeeper
 from humiao.booking.ledger import Ledger
 from humiao.booking.meters import CacheMeters, LedgerMeters
+from humiao.immunizations.city_count import CityCounter
 from humiao.immunizations.service import Programmes
 from humiao.kit.database import Database
 from humiao.kit.keys import load_keys
@@ -132,10 +133,16 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             FileGateway(settings.sms_path),
             on_try=lambda ending: meters.messages.labels(ending).inc(),
             quiet=quiet,
+            on_reminder=lambda topic, ending: meters.reminders.labels(topic, ending).inc(),
         )
+
+        def planned(kind: str, messages: int) -> None:
+            meters.planned.labels(kind).inc(messages)
+
         programmes = Programmes(database)
-        due, appointments = DueKeeper(database, programmes, quiet), AppointmentReminder(database, quiet)
-        rechecker = Rechecker(database, programmes)
+        due = DueKeeper(database, programmes, quiet, planned)
+        appointments = AppointmentReminder(database, quiet, on_planned=planned)
+        rechecker, counter = Rechecker(database, programmes), CityCounter(database)
         reconciler, housekeeper = Reconciler(database, gatekeeper, meters), Housekeeper(database)
         backlog = Backlog(database, meters)
         ranks = Ranks(gatekeeper.admitter)
@@ -151,6 +158,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             _every(20.0, "appointments", appointments.step, meters),
             _every(20.0, "rechecks", rechecker.step, meters),
             _every(600.0, "no_shows", partial(end_missed, database, gatekeeper), meters),
+            _every(2.0, "city_count", counter.step, meters),
             _every(5.0, "backlog", backlog.step, meters),
             _every(3600.0, "housekeeping", housekeeper.step, meters),
         ]
@@ -163,6 +171,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            counter.close()
             await gatekeeper.close()
             await database.close()
             with contextlib.suppress(Exception):

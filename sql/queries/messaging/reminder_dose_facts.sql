@@ -1,8 +1,8 @@
 -- What a message about due doses says, as things stand now; no row: unknown or nothing of it holds any more.
--- $1 notice_id uuid
+-- $1 notice_id uuid  $2 today date
 -- stale: what is due must be worked out again before anything is said of it. A series that was booked meanwhile is left out.
 SELECT r.kind, r.person_id, p.name_sealed, a.account_id, a.phone_sealed,
-       d.stale_from <= (statement_timestamp() AT TIME ZONE 'Asia/Shanghai')::date AS stale,
+       d.stale_from <= $2 AS stale,
        array_agg(s.name_zh ORDER BY r.series) FILTER (
            WHERE s.status = CASE r.kind WHEN 'overdue' THEN 'OVERDUE' ELSE 'DUE' END AND s.next_dose = r.dose
              AND NOT EXISTS (SELECT FROM live_claims c WHERE c.person_id = r.person_id AND c.series = r.series)) AS names

@@ -1,4 +1,4 @@
--- Plan what people are to be reminded of and were not yet; returns how many messages that makes.
+-- Plan what people are to be reminded of and were not yet; returns how many messages that makes, by kind.
 -- $1 person_ids uuid[]  $2 send_at timestamptz
 -- Who has a hold or reservation for the series needs no reminder of it.
 WITH wished AS (
@@ -16,8 +16,9 @@ WITH wished AS (
     INSERT INTO reminders (notice_id, kind, person_id, series, dose)
     SELECT n.notice_id, w.kind, w.person_id, w.series, w.next_dose
     FROM wished w JOIN notices n USING (person_id, kind)
-    ON CONFLICT DO NOTHING RETURNING notice_id
+    ON CONFLICT DO NOTHING RETURNING notice_id, kind
+), owed AS (
+    INSERT INTO outbox_messages (topic, subject, next_try_at, not_before)
+    SELECT DISTINCT 'reminder.dose', 'reminder:' || notice_id, $2::timestamptz, $2::timestamptz FROM planned
 )
-INSERT INTO outbox_messages (topic, subject, next_try_at, not_before)
-SELECT DISTINCT 'reminder.dose', 'reminder:' || notice_id, $2::timestamptz, $2::timestamptz FROM planned
-RETURNING message_id
+SELECT kind, count(DISTINCT notice_id) AS messages FROM planned GROUP BY kind

@@ -8,8 +8,9 @@ WITH found AS (
     DELETE FROM school_deadlines d USING found f
     WHERE d.check_id = f.check_id AND d.nth = f.nth AND f.recheck_by IS NULL
 ), moved AS (
-    UPDATE school_deadlines d SET recheck_by = f.recheck_by FROM found f
-    WHERE d.check_id = f.check_id AND d.nth = f.nth AND f.recheck_by IS NOT NULL
+    INSERT INTO school_deadlines (check_id, nth, recheck_by)
+    SELECT f.check_id, f.nth, f.recheck_by FROM found f WHERE f.recheck_by IS NOT NULL
+    ON CONFLICT (check_id, nth) DO UPDATE SET recheck_by = excluded.recheck_by
 )
 INSERT INTO school_rechecks (check_id, nth, version, checked_on, edition_id, result, missing, recheck_by)
 SELECT f.check_id, f.nth,

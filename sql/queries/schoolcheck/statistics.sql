@@ -18,6 +18,8 @@ WITH verdicts AS (
 )
 SELECT s.school_id, s.name, s.district_code, d.name AS district_name, n.stage, count(*) AS children,
        count(*) FILTER (WHERE n.result = 'PASSED') AS passed,
+       count(*) FILTER (WHERE n.result = 'CATCH_UP_COMPLETED') AS catch_up_completed,
+       count(*) FILTER (WHERE n.result = 'EXEMPT') AS exempt,
        count(*) FILTER (WHERE n.result = 'NEEDS_CATCH_UP') AS needs_catch_up,
        count(*) FILTER (WHERE n.result = 'NO_RECORD') AS no_record,
        count(*) FILTER (WHERE n.result = 'NAME_DIFFERS') AS name_differs,

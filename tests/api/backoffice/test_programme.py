@@ -45,6 +45,7 @@ async def taken_back(settings: Settings) -> AsyncIterator[None]:
     try:
         async with connection.transaction():
             await connection.execute("SET LOCAL session_replication_role = replica")  # both tables keep every row
+            await connection.execute("DELETE FROM programme_counts")
             await connection.execute("DELETE FROM programme_drafts")
             await connection.execute("DELETE FROM programme_editions")
     finally:

@@ -21,6 +21,7 @@ def move(path: str, body: dict[str, str], **changes: str) -> Request:
 
 ROWS = [
     Row("editions as a resident", lambda _: get("/admin/programme/editions"), 401, "not_logged_in"),
+    Row("the newest text as clinic staff", lambda _: get("/admin/programme/newest", who="clinic"), 403, "forbidden"),
     Row("drafts as nobody", lambda _: get(DRAFTS, who="nobody"), 401, "not_logged_in"),
     Row("drafts as clinic staff", lambda _: get(DRAFTS, who="clinic"), 403, "forbidden"),
     Row("a draft as a resident", lambda _: draft(who="me"), 401, "not_logged_in"),
@@ -33,6 +34,11 @@ ROWS = [
     Row("a draft that is no programme", lambda _: draft(), 422, "programme_mistakes", "document:1"),
     Row("no such draft", lambda _: get(NONE, who="city"), 404, "unknown_draft"),
     Row("a preview of no draft", lambda _: get(f"{NONE}/preview", who="city"), 404, "unknown_draft"),
+    Row("a count of no draft", lambda _: get(f"{NONE}/count", who="city"), 404, "unknown_draft"),
+    Row("a count to begin of no draft", lambda _: move(f"{NONE}/count", {}), 404, "unknown_draft"),
+    Row("a count to cancel of no draft", lambda _: move(f"{NONE}/count/cancel", {}), 404, "unknown_draft"),
+    Row("a count as clinic staff", lambda _: get(f"{NONE}/count", who="clinic"), 403, "forbidden"),
+    Row("a draft of 1.3 megabytes", lambda _: draft(document="a" * 1_300_000), 413, "body_too_large"),
     Row("no such draft to submit", lambda _: move(f"{NONE}/submit", DIGEST), 404, "unknown_draft"),
     Row("no such draft to review", lambda _: move(f"{NONE}/review", REVIEW), 404, "unknown_draft"),
     Row("no such draft to withdraw", lambda _: move(f"{NONE}/withdraw", {}), 404, "unknown_draft"),

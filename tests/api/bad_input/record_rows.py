@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from humiao.kit.large import XLSX
 from tests.api.bad_input.rows import Request, Row, get, json
 from tests.api.bad_input.stage import Stage
 
@@ -131,4 +132,53 @@ SCHOOLS = [
     Row("figures of no span", statistics("since=2026-01-01"), 422, "invalid_input", "until"),
     Row("figures for a clinic", statistics("since=2026-01-01&until=2026-12-31", who="clinic"), 403, "forbidden"),
 ]  # fmt: skip
-ROWS = [*RECORDS, *CERTIFICATES, *SCHOOLS]
+LIST = "/clinic/school-checks/lists?district_code=310104&school=%E5%AE%9E%E9%AA%8C%E5%B0%8F%E5%AD%A6&stage=primary"
+
+
+EXEMPT = {"series": "VAR", "grounds": "儿科医院诊断证明"}
+
+
+def exempt(child: str = "1", who: Any = "clinic", **changes: object) -> Any:
+    path = f"/clinic/school-checks/{NOWHERE}/children/{child}/exemptions"
+    return lambda _: json("POST", path, EXEMPT | changes, who=who)
+
+
+def class_list(body: bytes = b"PK", query: str = LIST, **more: Any) -> Any:
+    return lambda _: Request("POST", query, body, **({"who": "city", "content_type": XLSX} | more))
+
+
+LISTS = [
+    Row("list as a resident", class_list(who="me"), 401, "not_logged_in"),
+    Row("list as nobody", class_list(who="nobody"), 401, "not_logged_in"),
+    Row("list without a key", class_list(key=None), 400, "key_missing"),
+    Row("list that is none", class_list(), 422, "invalid_input", "file"),
+    Row("list of nothing", class_list(b""), 422, "invalid_input", "file"),
+    Row("list of six megabytes", class_list(b"x" * 6_000_000), 413, "body_too_large"),
+    Row("list as JSON", class_list(b"{}", content_type="application/json"), 415, "not_a_list"),
+    Row("list of a school nowhere", class_list(query=LIST.replace("310104", "999999")), 404, "unknown_district"),
+    Row("list for a university", class_list(query=LIST.replace("primary", "university")), 422, "invalid_input", "stage"),
+    Row("list of no school", class_list(query="/clinic/school-checks/lists?district_code=310104&stage=primary"), 422,
+        "invalid_input", "school"),
+    Row("check nobody made", lambda _: get(f"/clinic/school-checks/{NOWHERE}", who="city"), 404, "unknown_check"),
+    Row("check of no id", lambda _: get("/clinic/school-checks/7", who="city"), 404, "not_found"),
+    Row("check after minus one", lambda _: get(f"/clinic/school-checks/{NOWHERE}?after=-1", who="city"), 422,
+        "invalid_input", "after"),
+    Row("checks of a span that ends first", lambda _: get("/clinic/school-checks?since=2026-02-01&until=2026-01-01",
+                                                          who="city"), 422, "invalid_input", "until"),
+    Row("checks as a resident", lambda _: get("/clinic/school-checks?since=2026-01-01&until=2026-01-01"), 401,
+        "not_logged_in"),
+    Row("report nobody made", lambda _: get(f"/clinic/school-checks/{NOWHERE}/report", who="clinic"), 404,
+        "unknown_check"),
+    Row("re-check of what nobody made", lambda _: json("POST", f"/clinic/school-checks/{NOWHERE}/rechecks", None,
+                                                       who="clinic"), 404, "unknown_check"),
+    Row("exemption in a check nobody made", exempt(), 404, "unknown_check"),
+    Row("exemption of child zero", exempt("0"), 404, "not_found"),
+    Row("exemption from HPV", exempt(series="HPV"), 422, "invalid_input", "series"),
+    Row("exemption for no reason", exempt(grounds="  "), 422, "invalid_input", "grounds"),
+    Row("exemption until 30 February", exempt(until="2027-02-30"), 422, "invalid_input", "until"),
+    Row("exemption of a person one names", exempt(person_id=NOWHERE), 422, "invalid_input", "person_id"),
+    Row("exemption by a resident", exempt(who="me"), 401, "not_logged_in"),
+    Row("end of an exemption nobody made", lambda _: json("POST", f"/clinic/school-checks/exemptions/{NOWHERE}/end", None,
+                                                          who="clinic"), 404, "unknown_exemption"),
+]  # fmt: skip
+ROWS = [*RECORDS, *CERTIFICATES, *SCHOOLS, *LISTS]

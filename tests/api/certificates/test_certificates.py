@@ -91,7 +91,7 @@ async def test_a_school_verifies_a_proof_and_sees_no_dose(client: httpx.AsyncCli
     told = (await shown(client, made["text"])).json()
     assert told["check"] == {
         "stage": "kindergarten", "stage_label": "入园", "result": "NEEDS_CATCH_UP", "result_label": "需补种",
-        "edition": told["check"]["edition"],
+        "edition": told["check"]["edition"], "reason": told["check"]["reason"],
     }  # fmt: skip
     assert told["doses"] == [] and told["kind_label"] == "预防接种查验证明"
     assert (await shown(client, made["number"])).json()["check"] == told["check"]

@@ -1,6 +1,7 @@
 """What is due is kept up to date, and each reminder is planned once, outside the quiet hours, for who wants it."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
 from humiao.errors import CITY_ZONE
 from humiao.immunizations.book import RuleBook
@@ -21,6 +23,7 @@ from humiao.messaging.outbox import OutboxSender
 from humiao.messaging.quiet import QuietHours
 from humiao.reminders.appointments import AppointmentReminder
 from humiao.reminders.due import DueKeeper
+from humiao.worker.meters import WorkerMeters
 from tests.api.callers import Caller, resident_token
 from tests.api.messaging.test_outbox import CANCEL, CONFIRM, ListGateway, make_claim, move
 from tests.factories import make_residents, make_session
@@ -39,8 +42,12 @@ def keeper(database: Database, book: RuleBook = BOOK) -> DueKeeper:
     return DueKeeper(database, programmes, QUIET)
 
 
+# The driven clock of these tests: one day of the city for the whole run, also when midnight comes in the middle of it.
+TODAY = datetime.now(CITY_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def at(hour: int, *, days: int = 0) -> datetime:
-    return datetime.now(CITY_ZONE).replace(hour=hour, minute=0, second=0, microsecond=0) + timedelta(days=days)
+    return TODAY.replace(hour=hour) + timedelta(days=days)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +63,7 @@ async def quiet_city(database: Database) -> None:
 async def a_child(connection: asyncpg.Connection, keys: Keys, days_old: int = 35) -> UUID:
     """A child with an account; both have one id."""
     (child,) = await make_residents(connection, keys.vault(), 1)
-    born = datetime.now(CITY_ZONE).date() - timedelta(days=days_old)
+    born = TODAY.date() - timedelta(days=days_old)
     await connection.execute("UPDATE persons SET birth_date = $2 WHERE person_id = $1", child, born)
     return child
 
@@ -84,9 +91,11 @@ async def owed(connection: asyncpg.Connection, child: UUID) -> list[asyncpg.Reco
     )
 
 
-async def send(database: Database, keys: Keys, now: datetime) -> list[str]:
+async def send(
+    database: Database, keys: Keys, now: datetime, on_reminder: Callable[[str, str], None] = lambda *_: None
+) -> list[str]:
     gateway = ListGateway()
-    sender = OutboxSender(database, keys.vault(), gateway, quiet=QUIET, now=lambda: now)
+    sender = OutboxSender(database, keys.vault(), gateway, quiet=QUIET, now=lambda: now, on_reminder=on_reminder)
     async with database.transaction() as connection:  # the sender's clock is driven; the database's is not
         await connection.execute("UPDATE outbox_messages SET next_try_at = now() WHERE next_try_at > now()")
     await sender.send_due()
@@ -94,7 +103,7 @@ async def send(database: Database, keys: Keys, now: datetime) -> list[str]:
 
 
 def given(vaccine: str, days_ago: int) -> Record:
-    return Record(vaccine, datetime.now(CITY_ZONE).date() - timedelta(days=days_ago))
+    return Record(vaccine, TODAY.date() - timedelta(days=days_ago))
 
 
 async def test_what_is_due_follows_the_records_and_is_reminded_of_once(
@@ -113,6 +122,58 @@ async def test_what_is_due_follows_the_records_and_is_reminded_of_once(
     await due.step(at(12))
     assert (await status(connection, child, "HepB"))[1] == 2
     assert ("second_dose", "HepB", 2) in await kinds(connection, child)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+async def test_the_day_is_that_of_the_clock_and_not_of_the_server(
+    database: Database, connection: asyncpg.Connection, keys: Keys, days: int
+) -> None:
+    """As on a run that begins at 23:59 and ends on another day: what is stale goes by the clock that is driven."""
+    child = await a_child(connection, keys)
+    await keeper(database).step(at(10, days=days))
+    await connection.execute(
+        "UPDATE due_people SET stale_from = $2 WHERE person_id = $1", child, at(0, days=days + 1).date()
+    )
+    assert await send(database, keys, at(11, days=days + 1)) == []  # to be worked out first, on its day
+    assert len(await send(database, keys, at(11, days=days))) == len(await owed(connection, child))
+
+
+async def test_reminders_are_counted_by_kind_and_by_what_became_of_them(
+    database: Database, connection: asyncpg.Connection, keys: Keys
+) -> None:
+    meters = WorkerMeters(CollectorRegistry())
+    programmes: Any = SimpleNamespace(book=BOOK, read=nothing)
+    due = DueKeeper(database, programmes, QUIET, lambda kind, n: meters.planned.labels(kind).inc(n))
+    child = await a_child(connection, keys)
+
+    def value(counter: Any, *labels: str) -> float:
+        return float(counter.labels(*labels)._value.get())
+
+    def note(topic: str, ending: str) -> None:
+        meters.reminders.labels(topic, ending).inc()
+
+    await due.step(at(10, days=1))
+    messages = len(await owed(connection, child))
+    planned = sum(value(meters.planned, kind) for kind in ("due", "second_dose", "overdue"))
+    assert planned == messages >= 1
+    await due.step(at(11, days=1))
+    assert sum(value(meters.planned, kind) for kind in ("due", "second_dose", "overdue")) == messages
+    await send(database, keys, at(23, days=1), note)
+    assert value(meters.reminders, "dose", "quiet_hours") == messages
+    await connection.execute("SELECT due_people_changed(ARRAY[$1::uuid])", child)
+    await send(database, keys, at(12, days=1), note)
+    assert value(meters.reminders, "dose", "stale") == messages
+    await due.step(at(12, days=1))
+    await send(database, keys, at(12, days=1), note)
+    assert value(meters.reminders, "dose", "sent") == messages
+
+    other = await a_child(connection, keys)
+    await due.step(at(13, days=1))
+    await connection.execute("UPDATE guardianships SET ended_at = now() WHERE person_id = $1", other)
+    await due.step(at(13, days=1))
+    await send(database, keys, at(14, days=1), note)
+    suppressed = value(meters.reminders, "dose", "nobody_to_tell") + value(meters.reminders, "dose", "withdrawn")
+    assert suppressed == len(await owed(connection, other)) >= 1
 
 
 async def test_only_the_stale_are_worked_out(database: Database, connection: asyncpg.Connection, keys: Keys) -> None:

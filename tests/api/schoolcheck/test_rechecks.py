@@ -52,7 +52,7 @@ async def no_deadlines(connection: asyncpg.Connection) -> None:
     await connection.execute("DELETE FROM school_deadlines")
 
 
-async def test_who_caught_up_passes_at_the_deadline(
+async def test_who_caught_up_has_completed_it_at_the_deadline(
     client: httpx.AsyncClient, connection: asyncpg.Connection, database: Database, keys: Keys, clinic: Caller
 ) -> None:
     school = f"第{uuid4().hex[:8]}幼儿园"
@@ -63,10 +63,10 @@ async def test_who_caught_up_passes_at_the_deadline(
     assert await versions(connection, check_id) == []
     for _ in range(2):
         await again.step(DEADLINE)
-    assert await versions(connection, check_id) == [(2, "PASSED", None)]
+    assert await versions(connection, check_id) == [(2, "CATCH_UP_COMPLETED", None)]
     city = Caller(client, await staff_token(connection, keys, "city_admin"))
     counted = await figures(city, school)
-    assert [counted[name] for name in ("children", "passed", "needs_catch_up")] == [1, 1, 0]
+    assert [counted[name] for name in ("children", "catch_up_completed", "needs_catch_up")] == [1, 1, 0]
     entries = await connection.fetch(
         "SELECT actor FROM audit_entries WHERE action = 'school_check.rechecked' AND subject = $1",
         f"school_check:{check_id}",

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from humiao.cli.immunizations import app
-from humiao.immunizations.batch import evaluate_lines, read_line
+from humiao.immunizations.batch import CHUNK_LINES, CHUNKS_AHEAD, evaluate_lines, read_line
 from humiao.immunizations.reading import ProgrammeMistakes
 from humiao.immunizations.service import PROGRAMME, shipped_text
 from tests.unit.immunizations.histories import BOOK, evaluate
@@ -77,3 +78,24 @@ def test_the_command_checks_and_evaluates(tmp_path: Path) -> None:
     told = run(app, ["evaluate", str(people), "--on", "2026-11-24", "--processes", "1"])
     assert told.exit_code == 1
     assert "people.jsonl:3:" in told.output
+
+
+def test_no_more_lines_are_held_than_there_is_work_for() -> None:
+    """What is read and not yet counted is bounded, however long the file: memory does not grow with it."""
+    processes, read, counted = 2, 0, 0
+    ahead = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal read, ahead
+        for n in range(8_000):
+            read += 1
+            ahead = max(ahead, read - counted)
+            yield GOOD[n % len(GOOD)]
+
+    def done(people: int) -> None:
+        nonlocal counted
+        counted += people
+
+    summary = evaluate_lines(lines(), SOURCES, ON, processes=processes, progress=done)
+    assert summary.people == 8_000
+    assert ahead <= (processes * CHUNKS_AHEAD + 1) * CHUNK_LINES < 8_000

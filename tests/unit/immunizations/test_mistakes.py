@@ -1,8 +1,11 @@
 """Planted mistakes: the programme's own data with one thing wrong is refused, with file, line and what is wrong."""
 
+import re
+
 import pytest
 
 from humiao.immunizations.loader import load_edition
+from humiao.immunizations.mistake_words import in_chinese
 from humiao.immunizations.reading import ProgrammeMistakes
 from humiao.immunizations.service import PROGRAMME
 
@@ -102,6 +105,15 @@ def test_a_planted_mistake_is_refused_with_its_line(good: str, bad: str, told: s
     mistakes = caught.value.mistakes
     assert any(told in mistake.problem and mistake.line in lines for mistake in mistakes), str(caught.value)
     assert str(caught.value).startswith("programme.yaml:")
+    for mistake in mistakes:
+        assert_chinese(mistake.problem)
+
+
+def assert_chinese(problem: str) -> None:
+    """A clerk reads it: what the YAML parser says itself, in brackets, stays as it is."""
+    told = re.sub("（.*）", "", in_chinese(problem))
+    assert any("\u4e00" <= character <= "\u9fff" for character in told), problem
+    assert not re.search(r"\b(must|not|twice|missing|known|before|above)\b", told), told
 
 
 def test_there_are_forty_and_more() -> None:

@@ -1,6 +1,7 @@
 """The verdict of a school check: cases written from the rules, and laws."""
 
 from datetime import date, timedelta
+from typing import get_args
 
 import pytest
 import yaml
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from humiao.immunizations.models import Person, Record
 from humiao.immunizations.service import shipped_text
-from humiao.schoolcheck.verdict import CHECKED, Result, Verdict, check
+from humiao.schoolcheck.schemas import CheckedSeries
+from humiao.schoolcheck.verdict import CHECKED, Exemption, Known, Result, Verdict, check, reason_of
 from tests.unit.immunizations.histories import BOOK, histories
 
 AUTUMN = date(2026, 9, 1)
@@ -143,6 +145,65 @@ def test_the_words_name_the_stage_and_the_day_of_the_next_check() -> None:
 
 def test_the_series_are_those_of_the_programme() -> None:
     assert list(CHECKED) == yaml.safe_load(shipped_text())["school_check"]["checked_series"]["CN-SH"]
+
+
+LACKS_VARICELLA = without("VAR 2026-03-10")
+
+
+def known_to(exempt: str = "", until: date | None = None, asked_on: date | None = None) -> Known:
+    return Known(tuple(Exemption(code, until) for code in exempt.split()), asked_on)
+
+
+@pytest.mark.parametrize(
+    ("given_doses", "known", "result", "recheck_by"),
+    [
+        # exempt from the one dose that is lacking: put off, or for good
+        (LACKS_VARICELLA, known_to("VAR", date(2027, 3, 1)), Result.EXEMPT, date(2027, 3, 1)),
+        (LACKS_VARICELLA, known_to("VAR"), Result.EXEMPT, None),
+        # the day until which it is put off is a day on which it is asked
+        (LACKS_VARICELLA, known_to("VAR", date(2026, 9, 2)), Result.EXEMPT, date(2026, 9, 2)),
+        (LACKS_VARICELLA, known_to("VAR", date(2026, 9, 1)), Result.NEEDS_CATCH_UP, date(2026, 12, 31)),
+        # exempt from something else, or from a series that lacks nothing
+        (LACKS_VARICELLA, known_to("PV"), Result.NEEDS_CATCH_UP, date(2026, 12, 31)),
+        (records(AT_FOUR), known_to("VAR"), Result.PASSED, None),
+        # one series exempt and another one lacking: that one is to be caught up
+        (without("VAR 2026-03-10", "MMR 2026-03-10"), known_to("VAR"), Result.NEEDS_CATCH_UP, date(2026, 12, 31)),
+        # two exemptions: checked again when the first ends
+        (without("VAR 2026-03-10", "MMR 2026-03-10"), known_to("VAR MCV", date(2027, 1, 5)), Result.EXEMPT,
+         date(2027, 1, 5)),
+        # asked to catch up before
+        (records(AT_FOUR), known_to(asked_on=date(2026, 3, 1)), Result.CATCH_UP_COMPLETED, None),
+        (LACKS_VARICELLA, known_to(asked_on=date(2026, 3, 1)), Result.NEEDS_CATCH_UP, date(2026, 12, 31)),
+        (LACKS_VARICELLA, known_to("VAR", asked_on=date(2026, 3, 1)), Result.EXEMPT, None),
+    ],
+)  # fmt: skip
+def test_exemptions_and_completed_catch_ups(
+    given_doses: list[Record], known: Known, result: Result, recheck_by: date | None
+) -> None:
+    verdict = check(BOOK, Person(BORN, "F"), given_doses, AUTUMN, "kindergarten", known)
+    assert (verdict.result, verdict.recheck_by) == (result, recheck_by)
+    assert bool(verdict.missing) is (result is Result.NEEDS_CATCH_UP)
+
+
+def test_a_completed_catch_up_names_the_day_of_its_last_dose() -> None:
+    """VAR, MMR and bOPV of 2026-03-10 came after a check of 1 March; after one of 1 April nothing did."""
+    for asked_on, day in ((date(2026, 3, 1), date(2026, 3, 10)), (date(2026, 4, 1), None)):
+        verdict = check(BOOK, Person(BORN, "F"), records(AT_FOUR), AUTUMN, "kindergarten", known_to(asked_on=asked_on))
+        assert verdict.day == verdict.caught_up_on == day
+        assert ("2026年3月10日" in verdict.text_zh) is (day is not None)
+
+
+def test_a_school_reads_neither_vaccine_nor_diagnosis() -> None:
+    for result in Result:
+        for day in (AUTUMN, None):
+            if result is Result.NEEDS_CATCH_UP and day is None:
+                continue
+            told = reason_of(result, day)
+            assert not any(name in told for name in ("水痘", "脊灰", "麻", "乙", "流脑", "百白破"))
+
+
+def test_the_input_names_the_series_that_are_checked() -> None:
+    assert get_args(CheckedSeries) == CHECKED
 
 
 SCHOOL_AGE = histories(date(2019, 10, 1), date(2023, 6, 30), date(2026, 12, 31))

@@ -9,11 +9,14 @@ import { createRouter, createWebHashHistory, type RouteLocationNormalized, type 
 
 import { logins } from './api'
 import HomePage from './pages/home/HomePage.vue'
+import { staffLogins } from './staff'
 
 declare module 'vue-router' {
   interface RouteMeta {
     /** Asks for a login first, and comes back after it. */
     login?: boolean
+    /** The same, for members of staff. */
+    staff?: boolean
   }
 }
 
@@ -50,14 +53,24 @@ export const router = createRouter({
     { path: '/offers/:offerId', name: 'offer', props: true, meta: { login: true }, component: () => import('./pages/waitlist/OfferPage.vue') },
     { path: '/rooms/:roomId(\\d+)', name: 'room', props: true, meta: { login: true }, component: () => import('./pages/rooms/RoomPage.vue') },
     { path: '/draw/verify', name: 'verify-draw', component: () => import('./pages/draw/VerifyDrawPage.vue') },
+    { path: '/staff/login', name: 'staff-login', component: () => import('./pages/staff/StaffLoginPage.vue') },
+    { path: '/staff', name: 'staff', meta: { staff: true }, component: () => import('./pages/staff/StaffHomePage.vue') },
+    { path: '/staff/school-checks', name: 'school-checks', meta: { staff: true }, component: () => import('./pages/staff/SchoolChecksPage.vue') },
+    { path: '/staff/school-checks/:checkId', name: 'school-check', props: true, meta: { staff: true }, component: () => import('./pages/staff/SchoolCheckPage.vue') },
+    { path: '/staff/school-statistics', name: 'school-statistics', meta: { staff: true }, component: () => import('./pages/staff/SchoolStatisticsPage.vue') },
+    { path: '/staff/programme', name: 'programme', meta: { staff: true }, component: () => import('./pages/staff/ProgrammePage.vue') },
+    { path: '/staff/programme/new', name: 'new-draft', meta: { staff: true }, component: () => import('./pages/staff/DraftEditPage.vue') },
+    { path: '/staff/programme/:draftId(\\d+)', name: 'draft', props: true, meta: { staff: true }, component: () => import('./pages/staff/DraftPage.vue') },
+    { path: '/staff/programme/:draftId(\\d+)/edit', name: 'edit-draft', props: true, meta: { staff: true }, component: () => import('./pages/staff/DraftEditPage.vue') },
     { path: '/:rest(.*)*', name: 'nowhere', component: () => import('./pages/NowherePage.vue') },
   ],
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
 })
 
-router.beforeEach((to): RouteLocationRaw | true =>
-  to.meta.login && !logins.current() ? { name: 'login', query: { next: to.fullPath } } : true,
-)
+router.beforeEach((to): RouteLocationRaw | true => {
+  if (to.meta.staff && !staffLogins.current()) return { name: 'staff-login', query: { next: to.fullPath } }
+  return to.meta.login && !logins.current() ? { name: 'login', query: { next: to.fullPath } } : true
+})
 
 /** A page whose code could not be fetched: no network, or a newer version was put in place. */
 export const unreached = shallowRef<RouteLocationNormalized | null>(null)

@@ -8,7 +8,7 @@
 import createClient from 'openapi-fetch'
 
 import type { ServerClock } from './clock'
-import type { LoginStore } from './login'
+import type { Login } from './login'
 import { isAboutPass, offline, readRefusal, timeout, type Answer } from './refusal'
 import type { paths } from './schema'
 
@@ -18,10 +18,17 @@ const REFRESH_PATH = '/api/v1/auth/refresh'
 
 class TimedOut extends Error {}
 
+/** What the client needs of a LoginStore, of residents or of staff. */
+interface Logins {
+  current(): Login | null
+  set(login: Login): void
+  clear(): void
+}
+
 export interface ApiParts {
   /** Origin and prefix of the API; empty for the page's own origin. */
   baseUrl: string
-  logins: LoginStore
+  logins: Logins
   clock: ServerClock
   fetch?: typeof fetch
 }
@@ -78,6 +85,10 @@ export function createApi({ baseUrl, logins, clock, fetch: send = (...args) => f
     const now = logins.current()
     if (!now) return false
     if (now.accessToken !== stale) return true
+    if (now.refreshToken === '') {
+      logins.clear()
+      return false
+    }
     const response = await once(
       new Request(new URL(baseUrl + REFRESH_PATH, globalThis.location?.href), {
         method: 'POST',

@@ -107,6 +107,7 @@ pub fn settings(upstream: Upstream) -> Settings {
         upstream_max: 1000,
         slow_path_max: 32,
         body_bytes_max: 65_536,
+        large_bodies: Vec::new(),
         head_timeout: LONG,
         body_timeout: LONG,
         shed_pause: Duration::ZERO,

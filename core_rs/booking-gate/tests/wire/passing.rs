@@ -365,6 +365,36 @@ async fn a_body_longer_than_any_is_refused_as_such() {
 }
 
 #[tokio::test]
+async fn a_path_that_takes_lists_takes_larger_bodies_and_no_other_does() {
+    let application = Application::on_tcp().await;
+    let mut settings = settings(application.place());
+    settings.body_bytes_max = 1000;
+    settings.large_bodies = vec![("/lists".to_owned(), 3000)];
+    let stage = Stage::open(settings, crate::stage::idle_desk(), "redis://127.0.0.1:1");
+    let asking = |path: &str, length: usize| {
+        let body = "x".repeat(length);
+        format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+
+    let mut client = stage.client().await;
+    client.send(asking("/lists?stage=primary", 3000)).await;
+    let (mut line, request) = application.asked().await;
+    assert_eq!(request.body.len(), 3000);
+    say(&mut line, "fits").await;
+    assert_eq!(client.answer().await.text(), "fits");
+
+    for (path, length) in [("/lists", 3001), ("/other", 1001), ("/%6cists", 1001)] {
+        let mut client = stage.client().await;
+        let told = client.ask(asking(path, length)).await;
+        assert_eq!(
+            (told.status(), told.problem()),
+            (413, "body_too_large".to_owned()),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn http2_is_spoken_and_the_application_hears_http1() {
     let application = Application::on_unix();
     let stage = Stage::before(application.place());

@@ -1,0 +1,45 @@
+"""What an installation lacks is said when it starts, with what to do; an embedded city knows its own address."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from humiao.embedded.city import City
+from humiao.kit.keys import Keys, TokenKey, make_keys
+from humiao.main import tell_what_lacks
+from humiao.settings import Settings
+
+OLD = Keys(b"d" * 16, b"i" * 32, (TokenKey("t", b"s" * 32),), (), ())  # of a file from before certificates
+
+
+@pytest.mark.parametrize(
+    ("keys", "address", "told"),
+    [
+        (OLD, "", ["no key to sign certificates", "no public address"]),
+        (OLD, "https://hm.example", ["no key to sign certificates"]),
+    ],
+)
+def test_what_lacks_is_told_with_what_to_do(keys: Keys, address: str, told: list[str]) -> None:
+    with structlog.testing.capture_logs() as lines:
+        tell_what_lacks(Settings(public_url=address), keys)
+    assert [line["event"] for line in lines] == told
+    assert all(line["log_level"] == "warning" and line["mend"] and line["effect"] for line in lines)
+
+
+def test_nothing_is_told_where_nothing_lacks(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as lines:
+        tell_what_lacks(Settings(public_url="https://hm.example"), make_keys(tmp_path / "keys.json"))
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "borne"), [("", "http://127.0.0.1:8123"), ("https://hm.example", "https://hm.example")]
+)
+def test_a_city_on_one_machine_tells_its_address_to_its_parts(tmp_path: Path, chosen: str, borne: str) -> None:
+    narrator: Any = None
+    city = City(Settings(home=tmp_path, http_port=8123, public_url=chosen), demo=False, narrator=narrator)
+    city._admin_ports = {"serve": 1}
+    city._settings = city._settings.model_copy(update={"database_url": "postgresql://x", "redis_url": "redis://x"})
+    assert city._environment("serve")["HUMIAO_PUBLIC_URL"] == borne
