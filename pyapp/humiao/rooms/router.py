@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from humiao.auth.dependencies import city_administrator, current_resident, current_resident_fast
 from humiao.auth.tokens import Resident, Staff
@@ -24,6 +24,13 @@ from humiao.rooms.schemas import (
 )
 from humiao.rooms.service import RoomsService
 
+
+class EventStream(Response):
+    """Server-sent events (WHATWG HTML, 9.2)."""
+
+    media_type = "text/event-stream"
+
+
 router = APIRouter(prefix="/api/v1", tags=["rooms"], dependencies=[Depends(not_stored)])
 
 
@@ -39,6 +46,7 @@ MeFast = Annotated[Resident, Depends(current_resident_fast)]
 City = Annotated[Staff, Depends(city_administrator)]
 Key = Annotated[str, Depends(idempotency_key)]
 Ticket = Annotated[str | None, Header(alias="Room-Ticket", description="排队凭证，加入排队大厅时签发")]
+STREAM_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 REFUSED = problems(400, 401, 403, 404, 409, 422, 503)
 
 
@@ -66,6 +74,24 @@ async def join(room_id: PathId, body: JoinRequest, me: Me, rooms: Rooms) -> Any:
 async def place(room_id: PathId, me: MeFast, rooms: Rooms, room_ticket: Ticket = None) -> Any:
     """排队位次: place, people ahead, minutes, when to ask again; answered by the gate from memory."""
     return unwrap(await rooms.place(me, room_id, room_ticket))
+
+
+@router.get(
+    "/resident/rooms/{room_id}/place/events",
+    response_class=EventStream,
+    responses={200: {"description": "Server-sent events: `data` is a PlaceAnswer, `id` its version."}}
+    | problems(401, 403, 404, 409, 503),
+)
+async def place_events(
+    room_id: PathId,
+    me: MeFast,
+    rooms: Rooms,
+    room_ticket: Ticket = None,
+    _: Annotated[str | None, Header(alias="Last-Event-ID", description="the id of the last event heard")] = None,
+) -> Response:
+    """排队位次推送: the place as it changes, told by the gate; where it cannot, one event and when to come back."""
+    text = unwrap(await rooms.place_event(me, room_id, room_ticket))
+    return EventStream(text, headers=STREAM_HEADERS)
 
 
 @router.post("/resident/rooms/{room_id}/leave", response_model=LeaveAnswer, responses=problems(401, 403, 404))

@@ -20,7 +20,7 @@ from humiao.kit.idempotency import once
 from humiao.kit.sql import statement
 from humiao.kit.web import body_hash
 from humiao.rooms.draw import commitment_of, new_secret, seal
-from humiao.rooms.schemas import RoomChange, RoomInput
+from humiao.rooms.schemas import PlaceAnswer, RoomChange, RoomInput
 
 TICKET_TTL = timedelta(hours=24)
 SOON_S = 2  # as in booking-gate/src/waiting.rs
@@ -76,6 +76,14 @@ class RoomsService:
         if row["room_state"] == "off" or not row["is_on"]:
             return Refusal("room_off")
         return _standing(row, shown.ticket)
+
+    async def place_event(self, me: Resident, room_id: int, token: str | None) -> str | Refusal:
+        """The same as the one event of a stream that ends: whoever listens comes back when a poll would be due."""
+        told = await self.place(me, room_id, token)
+        if isinstance(told, Refusal):
+            return told
+        answer = PlaceAnswer.model_validate(told)
+        return f"retry: {answer.next_poll_s * 1000}\nid: {answer.version}\ndata: {answer.model_dump_json()}\n\n"
 
     async def leave(self, me: Resident, room_id: int, token: str | None) -> dict[str, Any] | Refusal:
         """Give a place up; given up before is given up all the same."""

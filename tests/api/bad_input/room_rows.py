@@ -40,6 +40,11 @@ PLACES = [
         "Room-Ticket": NOWHERE}), 403, "room_ticket_invalid"),
     Row("place as nobody", lambda _: get(f"/resident/rooms/{NO_ROOM}/place", who="nobody"), 401, "not_logged_in"),
     Row("place as staff", lambda _: get(f"/resident/rooms/{NO_ROOM}/place", who="city"), 401, "not_logged_in"),
+    Row("listening without a ticket", lambda _: get(f"/resident/rooms/{NO_ROOM}/place/events"), 403,
+        "room_ticket_invalid"),
+    Row("listening as nobody", lambda _: get(f"/resident/rooms/{NO_ROOM}/place/events", who="nobody"), 401,
+        "not_logged_in"),
+    Row("listening in room 07", lambda _: get("/resident/rooms/07/place/events"), 404, "not_found"),
     Row("place in room 07", lambda _: get("/resident/rooms/07/place"), 404, "not_found"),
     Row("place put", lambda _: Request("PUT", f"/resident/rooms/{NO_ROOM}/place", b"{}"), 405, "method_not_allowed"),
 ]  # fmt: skip
