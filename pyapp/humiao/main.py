@@ -42,6 +42,7 @@ from humiao.kit.web import Edge, install_handlers
 from humiao.limits.service import LimitsService
 from humiao.reminders.service import RemindersService
 from humiao.residents.service import ResidentsService
+from humiao.rooms.desk import RoomsDesk
 from humiao.rooms.service import RoomsService
 from humiao.scheduling.service import SchedulingService
 from humiao.schoolcheck.desk import SchoolDesk
@@ -67,6 +68,7 @@ class Services:
     eligibility: EligibilityService
     booking: BookingService
     rooms: RoomsService
+    rooms_desk: RoomsDesk
     scheduling: SchedulingService
     limits: LimitsService
     drafts: DraftsService
@@ -164,6 +166,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             eligibility=eligibility,
             booking=BookingService(engine, database, vault, eligibility, limits, rooms),
             rooms=rooms,
+            rooms_desk=RoomsDesk(database, vault),
             scheduling=SchedulingService(database, engine),
             limits=limits,
             drafts=DraftsService(database, programmes),
@@ -185,6 +188,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             task.cancel()
         await asyncio.gather(*keeping_up, return_exceptions=True)
         await engine.drain()
+        await rooms.drain()
         await gatekeeper.close()
         await ledger_database.close()
         await database.close()

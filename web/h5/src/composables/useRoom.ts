@@ -24,6 +24,7 @@ const NO_STREAM_MS = 60_000
 
 export function useRoom(roomId: number, personId: string) {
   const place = shallowRef<RoomPlace | null>(null)
+  const entry = shallowRef(tickets.of(personId)?.entry ?? null)
   const refusal = shallowRef<Refusal | null>(null)
   let timer: ReturnType<typeof setTimeout> | undefined
   let turn = 0
@@ -69,7 +70,8 @@ export function useRoom(roomId: number, personId: string) {
       refusal.value = told.refusal
       return
     }
-    tickets.keep(personId, roomId, told.data.ticket)
+    tickets.keep(personId, roomId, told.data.ticket, told.data.entry)
+    entry.value = told.data.entry
     await poll()
   }
 
@@ -179,5 +181,5 @@ export function useRoom(roomId: number, personId: string) {
     document.removeEventListener('visibilitychange', seen)
     removeEventListener('online', back)
   })
-  return { place, refusal, join, poll, leave }
+  return { place, entry, refusal, join, poll, leave }
 }
