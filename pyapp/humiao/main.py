@@ -45,6 +45,7 @@ from humiao.large import LARGE_BODIES
 from humiao.limits.service import LimitsService
 from humiao.reminders.service import RemindersService
 from humiao.residents.service import ResidentsService
+from humiao.rooms.desk import RoomsDesk
 from humiao.rooms.service import RoomsService
 from humiao.scheduling.service import SchedulingService
 from humiao.schoolcheck.desk import SchoolDesk
@@ -76,6 +77,7 @@ class Services:
     eligibility: EligibilityService
     booking: BookingService
     rooms: RoomsService
+    rooms_desk: RoomsDesk
     scheduling: SchedulingService
     visits: VisitsService
     limits: LimitsService
@@ -196,6 +198,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             eligibility=eligibility,
             booking=BookingService(engine, database, vault, eligibility, limits, rooms),
             rooms=rooms,
+            rooms_desk=RoomsDesk(database, vault),
             scheduling=SchedulingService(database, engine),
             visits=VisitsService(database, vault, gatekeeper),
             limits=limits,
@@ -223,6 +226,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             task.cancel()
         await asyncio.gather(*keeping_up, return_exceptions=True)
         await engine.drain()
+        await rooms.drain()
         await gatekeeper.close()
         await ledger_database.close()
         await database.close()

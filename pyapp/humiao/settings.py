@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     )
     gate_lookups_waiting_max: int = Field(4_000, ge=1, description="lookups of first answers and hold states that wait")
     gate_upstream_max: int = Field(1_000, ge=1, description="requests at the API at a time")
+    gate_streams_max: int = Field(
+        10_000, ge=0, description="pages that listen in waiting rooms at a time; the others poll"
+    )
     gate_head_timeout_s: float = Field(15, gt=0, description="a request's head, and an idle connection")
     gate_body_timeout_s: float = Field(10, gt=0, description="the body of a hold, and each piece of any other body")
     gate_shed_pause_s: float = Field(

@@ -83,6 +83,9 @@ async def test_a_resident_waits_and_books(
         await told_at_once(page, page.get_by_text("前面还有"))
         await expect(page.get_by_text("0 人")).to_be_visible()
         await visitor.look("22-room-waiting")
+        await page.get_by_text("位次怎么来的").click()
+        await expect(page.get_by_role("link", name="下载摇号结果")).to_be_visible()
+        await visitor.look("22-room-draw")
         await page.set_viewport_size(DESKTOP)
         await visitor.look("22-room-waiting-desktop")
 

@@ -108,7 +108,7 @@ def test_no_label_names_anybody_and_there_are_few_values(exported: Exported, run
     nowhere = {"database_url": "postgresql://nowhere", "redis_url": "redis://nowhere"}
     app = create_app(Settings(home=running.home).model_copy(update=nowhere))
     templates = set(app.openapi()["paths"]) | {"/healthz", "/readyz", "/", "/h5", "other"}
-    gate_routes = {"hold", "hold_status", "room_place", "availability", "alive", "hidden", "passed"}
+    gate_routes = {"hold", "hold_status", "room_place", "room_events", "availability", "alive", "hidden", "passed"}
     assert exported.values["route"] <= templates | gate_routes
     assert exported.values["code"] <= PROBLEMS.keys() | {"bad_request", "upstream_away", "upstream_timeout"}
     assert exported.values["method"] <= {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"}

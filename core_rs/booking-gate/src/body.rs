@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::admissions::Turn;
 use crate::bounded::{BodyError, Bounded};
+use crate::streams::Telling;
 
 /// Ours or the upstream's.
 pub struct Body(Kind);
@@ -24,6 +25,7 @@ enum Kind {
         /// Given back with the body.
         _under_way: Option<Turn>,
     },
+    Told(Box<Telling>),
 }
 
 impl Body {
@@ -41,8 +43,13 @@ impl Body {
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             Kind::Full(bytes) => bytes.unwrap_or_default(),
-            Kind::Passed { .. } => Bytes::new(),
+            Kind::Passed { .. } | Kind::Told(_) => Bytes::new(),
         }
+    }
+
+    /// Ours, piece by piece.
+    pub fn told(telling: Telling) -> Self {
+        Self(Kind::Told(Box::new(telling)))
     }
 
     /// The upstream's, as it comes; it counts as under way until its end.
@@ -65,6 +72,9 @@ impl HttpBody for Body {
         match &mut self.get_mut().0 {
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Passed { incoming, .. } => Pin::new(incoming).poll_frame(context),
+            Kind::Told(telling) => telling
+                .poll_next(context)
+                .map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
         }
     }
 
@@ -72,6 +82,7 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Full(bytes) => bytes.is_none(),
             Kind::Passed { incoming, .. } => incoming.is_end_stream(),
+            Kind::Told(_) => false,
         }
     }
 
@@ -79,6 +90,7 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Kind::Passed { incoming, .. } => incoming.size_hint(),
+            Kind::Told(_) => SizeHint::default(),
         }
     }
 }

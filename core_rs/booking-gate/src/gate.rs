@@ -19,6 +19,7 @@ use crate::rooms::Rooms;
 use crate::settings::Settings;
 use crate::slots::{Known, Slot, Slots};
 use crate::snapshots;
+use crate::streams::Streams;
 use crate::token::Keyring;
 use crate::work::{Desk, Facts, Holders, Work};
 
@@ -66,6 +67,8 @@ pub struct Gate {
     pub at_upstream: Arc<AtomicUsize>,
     /// Waiting rooms.
     pub rooms: Arc<Rooms>,
+    /// Those who listen in them.
+    pub streams: Streams,
     keyring: SharedKeyring,
     sessions: Slots<i64, Snapshot>,
     facts: Slots<i64, Option<Facts>>,
@@ -128,6 +131,7 @@ impl Gate {
             at_lookup: Arc::default(),
             at_upstream: Arc::default(),
             rooms: Arc::default(),
+            streams: Streams::default(),
             keyring,
             leaving: watch::Sender::new(false),
             beside: RwLock::default(),
@@ -342,6 +346,7 @@ impl Gate {
         self.metrics.lookup_depth.set(depth(&self.at_lookup));
         self.metrics.upstream_depth.set(depth(&self.at_upstream));
         self.metrics.slow_path_depth.set(depth(&self.on_slow_path));
+        self.metrics.streams.set(depth(self.streams.open()));
         let own = self
             .metrics
             .text(self.sessions.oldest_age(Duration::from_secs(2)));

@@ -33,6 +33,7 @@ mod service;
 pub mod settings;
 pub mod slots;
 pub mod snapshots;
+pub mod streams;
 pub mod token;
 mod waiting;
 pub mod wish;

@@ -16,10 +16,11 @@ use prometheus_client::registry::Registry;
 type Labels = Vec<(&'static str, String)>;
 
 /// Routes and outcome words are few: their counters are made beforehand and then only counted up.
-const ROUTES: [&str; 7] = [
+const ROUTES: [&str; 8] = [
     "hold",
     "hold_status",
     "room_place",
+    "room_events",
     "availability",
     "alive",
     "hidden",
@@ -30,13 +31,14 @@ const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 /// long, or the request could not be passed on.
 const UPSTREAM_FAILURES: [&str; 3] = ["away", "timeout", "bad_request"];
 /// Why requests are turned away.
-const SHED: [&str; 6] = [
+const SHED: [&str; 7] = [
     "connections_full",
     "cache_full",
     "ledger_full",
     "ledger_slow",
     "lookups_full",
     "upstream_full",
+    "streams_full",
 ];
 /// Requests or holds that share a call.
 const BATCH_SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
@@ -120,6 +122,8 @@ pub struct Metrics {
     pub upstream_depth: Gauge,
     /// Holds at the ledger without the cache's leave.
     pub slow_path_depth: Gauge,
+    /// Those who listen in waiting rooms.
+    pub streams: Gauge,
     /// 1 while the gate lets those finish who have begun.
     pub draining: Gauge,
     snapshot_age: Gauge<f64, AtomicU64>,
@@ -323,6 +327,7 @@ impl Default for Metrics {
             lookup_depth: depth("lookup"),
             upstream_depth: depth("upstream"),
             slow_path_depth: depth("slow_path"),
+            streams: gauge(registry, "room_streams", "Open streams of waiting rooms"),
             draining: gauge(registry, "draining", "1 while those finish who have begun"),
             snapshot_age,
             limits,

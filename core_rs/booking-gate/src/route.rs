@@ -20,6 +20,8 @@ pub enum Route {
     HoldStatus(Uuid),
     /// Where somebody stands in a waiting room.
     RoomPlace(i64),
+    /// The same, told as it changes.
+    RoomEvents(i64),
     /// Windows of a clinic session and what is free.
     Availability(i64),
     /// Is this process alive?
@@ -39,6 +41,7 @@ impl Route {
             Self::Hold => "hold",
             Self::HoldStatus(_) => "hold_status",
             Self::RoomPlace(_) => "room_place",
+            Self::RoomEvents(_) => "room_events",
             Self::Availability(_) => "availability",
             Self::Alive => "alive",
             Self::Hidden => "hidden",
@@ -72,11 +75,15 @@ pub fn route_of(method: &Method, path: &str) -> Route {
         return Route::Passed;
     }
     if let Some(rest) = path.strip_prefix(ROOMS) {
+        let (rest, route): (&str, fn(i64) -> Route) = match rest.strip_suffix("/events") {
+            Some(rest) => (rest, Route::RoomEvents),
+            None => (rest, Route::RoomPlace),
+        };
         let id = rest
             .strip_suffix("/place")
             .filter(|id| *method == Method::GET && !id.contains('/'));
         return id.map_or(Route::Passed, |id| {
-            canonical(id).map_or(Route::Nowhere, Route::RoomPlace)
+            canonical(id).map_or(Route::Nowhere, route)
         });
     }
     if let Some(rest) = path.strip_prefix(SESSIONS) {

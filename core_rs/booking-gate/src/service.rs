@@ -39,6 +39,8 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub const ELIGIBILITY_PASS: &str = "eligibility-pass";
 /// The place in a waiting room.
 pub const ROOM_TICKET: &str = "room-ticket";
+/// The id of the last event of a stream that was heard.
+const LAST_EVENT_ID: &str = "last-event-id";
 /// When to come back after being turned away (ms).
 const SHED_MS: u32 = 2000;
 
@@ -123,6 +125,16 @@ pub async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Response<B
                     None => proxy::pass(&visit, client, request, None).await,
                 }
             }
+            Route::RoomEvents(room_id) => {
+                let last_event = request.headers().get(LAST_EVENT_ID);
+                let last_event = last_event.map(HeaderValue::as_bytes);
+                let asks = Asks::of(request.headers());
+                match waiting::events(&visit, &asks, room_id, last_event) {
+                    Some(Reply::Outcome(outcome)) => response_to(gate, outcome),
+                    Some(Reply::Whole(response)) => response,
+                    None => proxy::pass(&visit, client, request, None).await,
+                }
+            }
             Route::Availability(session_id) => match availability(gate, session_id).await {
                 Some(response) => response,
                 None => proxy::pass(&visit, client, request, None).await,
@@ -150,7 +162,7 @@ pub fn paced(visit: &Visit, route: Route, asks: &Asks<'_>) -> Result<IpAddr, Out
     let client = client_of(visit.peer, &asks.hops, &gate.settings.trusted_proxies);
     let (address, now) = (counted_as(client), gate.clock.now());
     let paced = match route {
-        Route::Hold | Route::HoldStatus(_) | Route::RoomPlace(_) => {
+        Route::Hold | Route::HoldStatus(_) | Route::RoomPlace(_) | Route::RoomEvents(_) => {
             gate.addresses.take_noted(address, now)
         }
         _ => gate.addresses.take(address, now),

@@ -50,6 +50,8 @@ pub struct Settings {
     pub lookups_waiting_max: usize,
     /// Requests at the application at a time.
     pub upstream_max: usize,
+    /// Streams of waiting rooms at a time.
+    pub streams_max: usize,
     /// Holds at a time straight to the ledger while the cache is away.
     pub slow_path_max: usize,
     /// Largest body that is passed on (bytes).

@@ -2,19 +2,24 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use booking_core::room;
 use booking_core::time::Instant;
 use bytes::Bytes;
-use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
 
+use crate::admissions::Turn;
 use crate::asks::Asks;
+use crate::body::Body;
 use crate::express::Reply;
 use crate::gate::Gate;
 use crate::hold::{Asked, Outcome};
 use crate::problem::city_time;
 use crate::rooms::{Known, Told};
-use crate::service::{json, resident};
+use crate::service::{Visit, json, resident};
+use crate::streams::Telling;
 use crate::token::{Keyring, Ticket};
 
 /// When somebody is worth asking for again of whom the record is not known here yet (ms).
@@ -80,21 +85,69 @@ pub fn refuse(gate: &Gate, asked: &Asked, session_id: i64) -> Option<Outcome> {
     Some(no("room_not_yet", Some(retry_at)))
 }
 
-/// Where somebody stands; none where the application has to say.
-pub fn place(gate: &Gate, asks: &Asks<'_>, room_id: i64) -> Option<Reply> {
+/// The caller's own ticket for a room, or why it is none.
+fn own(gate: &Gate, asks: &Asks<'_>, room_id: i64, now: Instant) -> Result<Ticket, Outcome> {
     let keyring = gate.keyring();
-    let me = match resident(gate, &keyring, asks) {
-        Ok(me) => me,
+    let me = resident(gate, &keyring, asks)?;
+    match shown(&keyring, asks, now) {
+        Shown::Ticket(ticket) if ticket.room_id == room_id && ticket.account == me.account => {
+            Ok(ticket)
+        }
+        _ => Err(no("room_ticket_invalid", None)),
+    }
+}
+
+/// Where somebody stands, told as it changes; none where the application has to say. `last_event` is the id of the last
+/// event that they heard.
+pub fn events(
+    visit: &Visit,
+    asks: &Asks<'_>,
+    room_id: i64,
+    last_event: Option<&[u8]>,
+) -> Option<Reply> {
+    let gate = &visit.gate;
+    let now = gate.clock.now();
+    let ticket = match own(gate, asks, room_id, now) {
+        Ok(ticket) => ticket,
         Err(outcome) => return Some(Reply::Outcome(outcome)),
     };
-    let now = gate.clock.now();
-    let ticket = match shown(&keyring, asks, now) {
-        Shown::Ticket(ticket) if ticket.room_id == room_id && ticket.account == me.account => {
-            ticket
-        }
-        _ => return Some(Reply::Outcome(no("room_ticket_invalid", None))),
+    let entry = *ticket.ticket.as_bytes();
+    match gate.rooms.look(room_id, entry, now)?.known {
+        Known::Unknown => return None,
+        Known::Gone => return Some(Reply::Outcome(no("room_ticket_used", None))),
+        _ => {}
+    }
+    let Some(seat) = gate
+        .streams
+        .seat(ticket.account, gate.settings.streams_max)
+        .filter(|_| !gate.is_leaving())
+    else {
+        return Some(Reply::Outcome(Outcome::Shed("streams_full")));
     };
-    let ticket = *ticket.ticket.as_bytes();
+    let after = last_event
+        .and_then(|id| std::str::from_utf8(id).ok()?.parse().ok())
+        .unwrap_or(0);
+    let under_way = Turn::take(&visit.under_way, usize::MAX);
+    let telling = Telling::new(Arc::clone(gate), room_id, entry, after, seat, under_way);
+    let mut response = Response::new(Body::told(telling));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // A proxy on the way is not to wait until there is more.
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    Some(Reply::Whole(response))
+}
+
+/// Where somebody stands; none where the application has to say.
+pub fn place(gate: &Gate, asks: &Asks<'_>, room_id: i64) -> Option<Reply> {
+    let now = gate.clock.now();
+    let ticket = match own(gate, asks, room_id, now) {
+        Ok(ticket) => *ticket.ticket.as_bytes(),
+        Err(outcome) => return Some(Reply::Outcome(outcome)),
+    };
     let told = gate.rooms.poll(room_id, ticket, now)?;
     match told.known {
         Known::Unknown => None,
@@ -107,7 +160,7 @@ pub fn place(gate: &Gate, asks: &Asks<'_>, room_id: i64) -> Option<Reply> {
 }
 
 /// The answer as JSON, under 200 bytes. `spread` parts those who came together.
-fn text(told: Told, spread: u8) -> String {
+pub fn text(told: Told, spread: u8) -> String {
     let (state, number, ahead, pace, at) = match told.known {
         Known::Early { opens_at } => ("early", None, None, 0, Some(opens_at)),
         Known::Waits { place, ahead, pace } => ("waiting", Some(place), Some(ahead), pace, None),

@@ -20,12 +20,12 @@ import orjson
 
 from humiao import _core
 from humiao.booking.cache import Gatekeeper
-from humiao.booking.lane import Lane, LaneFull
 from humiao.booking.ledger import Batch, Ledger, OutcomeUnknown
 from humiao.booking.meters import LaneMeters
 from humiao.booking.models import ConfirmWish, Counter, Decision, EndWish, HoldWish, Place, RescheduleWish
 from humiao.booking.retry import when_to_return
 from humiao.errors import Refusal
+from humiao.kit.lane import Lane, LaneFull
 
 Result = Mapping[str, Any] | Refusal
 Wish = TypeVar("Wish")

@@ -22,6 +22,7 @@ from humiao.cli.draw import draw_app
 from humiao.cli.immunizations import app as immunizations_app
 from humiao.cli.limits import app as limits_app
 from humiao.cli.records import records_app
+from humiao.cli.room import app as room_app
 from humiao.cli.school import school_app
 from humiao.cli.waitlist import app as waitlist_app
 from humiao.settings import Settings
@@ -49,6 +50,7 @@ app.add_typer(school_app, name="school")
 app.add_typer(records_app, name="records")
 app.add_typer(certificate_app, name="certificate")
 app.add_typer(waitlist_app, name="waitlist")
+app.add_typer(room_app, name="room")
 console = Console()
 
 Result = TypeVar("Result")

@@ -9,7 +9,7 @@ columns come and go as Python values.
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -30,6 +30,7 @@ DISCONNECTED = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # how the driver ends a statement on a connection that broke in the middle of another
     ConnectionError,
     OSError,
     TimeoutError,
@@ -122,7 +123,10 @@ class Database:
         try:
             yield connection
         finally:
-            await asyncio.shield(self._pool.release(connection))
+            # A connection that died while it was lent may have gone back by itself: what became of the work is told
+            # by the work, not by that.
+            with suppress(asyncpg.InternalClientError):
+                await asyncio.shield(self._pool.release(connection))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Any]:

@@ -15,6 +15,7 @@ from uuid import UUID
 from humiao import _core
 from humiao.errors import CITY_ZONE
 from humiao.kit.crypto import Vault
+from humiao.lottery.models import Terms
 
 ENTROPY_RULE = "名单摘要（十六进制）"
 FIELD = "room_secret"
@@ -38,10 +39,14 @@ def _campaign(room_id: int) -> str:
     return f"room:{room_id}"
 
 
+def terms_of(room_id: int, opens_at: datetime) -> Terms:
+    """What is announced of the draw; the time as the room itself is shown."""
+    return Terms(_campaign(room_id), opens_at.astimezone(CITY_ZONE).isoformat(), ENTROPY_RULE)
+
+
 def commitment_of(room_id: int, opens_at: datetime, secret: bytes) -> bytes:
     """What is published when the room is opened."""
-    closes_at = opens_at.astimezone(CITY_ZONE).isoformat()  # as the room itself is shown
-    return _core.draw_commitment(_campaign(room_id), closes_at, ENTROPY_RULE, secret)
+    return terms_of(room_id, opens_at).commitment(secret)
 
 
 def seal(vault: Vault, room_id: int, secret: bytes) -> bytes:

@@ -17,6 +17,7 @@ from humiao.kit.crypto import Vault
 from humiao.kit.database import Database
 from humiao.kit.sql import statement
 from humiao.rooms.draw import draw, unseal
+from humiao.rooms.publishing import publish_drawn
 
 log = structlog.get_logger(__name__)
 TURN_S = 30.0  # who polled in this half minute or the one before is present; pages poll every 25 s at least
@@ -83,11 +84,12 @@ class RoomKeeper:
         self._vault = vault
 
     async def step(self) -> int:
-        """One tick of every room; always returns 0, the next is in half a second."""
+        """One tick of every room, and the files of their draws; always returns 0, the next is in half a second."""
         async with self._database.read() as connection:
             rooms = await connection.fetch(statement("rooms/live"))
         for room in rooms:
             await self.tick(room["room_id"])
+        await publish_drawn(self._database)
         return 0
 
     async def tick(self, room_id: int) -> list[int]:
@@ -129,7 +131,8 @@ class RoomKeeper:
         ledger_ms = ledger_ms if seen.ledger_ms is None else seen.ledger_ms
         seen_now, seen_before, turned_at = _turned(room, tick, seen)
         everybody = not seen.reports and not fresh
-        present = (1 << tick.places) - 1 if everybody else seen_now | seen_before
+        by_hand = bits([row["place"] for row in await connection.fetch(statement("rooms/by_hand"), room_id)])
+        present = (1 << tick.places) - 1 if everybody else seen_now | seen_before | by_hand
         tick.present = column(present)
         pace = _core.room_slowed(room["rate_milli"], ledger_ms, LEDGER_LIMIT_MS)
         people, credit = _core.room_earn(room["credit"], int(elapsed_s * 1000), 0 if room["paused"] else pace)

@@ -1,11 +1,13 @@
 """Shapes of waiting rooms."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from humiao.kit.shapes import Answer, CityTime, DatabaseId, InputTime, PlainText, StrictModel, Whole
+from humiao.residents.documents import DocumentType
+from humiao.residents.schemas import PersonName
 
 State = Literal["off", "auto", "on", "closed"]
 
@@ -89,6 +91,7 @@ class JoinAnswer(Answer):
     ticket: str = Field(description="signed; opaque to whoever carries it")
     room_id: DatabaseId
     person_id: UUID
+    entry: UUID = Field(description="names the entry in the published draw, and nobody")
     expires_at: CityTime = Field(description="of the signature: the place stays, join again for another")
 
 
@@ -102,6 +105,24 @@ class PlaceAnswer(Answer):
     next_poll_s: int = Field(description="ask again after so many seconds")
     at: CityTime | None
     version: int = Field(description="rises whenever somebody was let in or left")
+
+
+class DeskJoin(StrictModel):
+    """Who stands at the desk or calls, as their document names them."""
+
+    channel: Literal["desk", "phone"]
+    name: PersonName
+    document_type: DocumentType
+    document_number: Annotated[PlainText, Field(min_length=1, max_length=40)]
+
+
+class DeskPlace(PlaceAnswer):
+    """Where somebody stands, for staff who asked for them."""
+
+    room_id: DatabaseId
+    person_id: UUID
+    name_masked: str
+    is_new: bool = Field(description="false: they had this place already")
 
 
 class LeaveAnswer(Answer):

@@ -26,6 +26,14 @@ def changing(**changes: Any) -> Callable[[Stage], Request]:
     return lambda _: json("PATCH", f"/admin/rooms/{NO_ROOM}", {"reason": "测试"} | changes, who="city")
 
 
+DESK = {"channel": "desk", "name": "王小明", "document_type": "passport", "document_number": "E00000000"}
+
+
+def desk(**changes: Any) -> Callable[[Stage], Request]:
+    """Join somebody at the desk with something wrong about it."""
+    return lambda _: json("POST", f"/clinic/rooms/{NO_ROOM}/entries", DESK | changes, who="clinic")
+
+
 def bad(name: str, field: str, **changes: Any) -> Row:
     return Row(f"room {name}", opening(**changes), 422, "invalid_input", field=field)
 
@@ -35,11 +43,26 @@ def bad_change(name: str, field: str, **changes: Any) -> Row:
 
 
 PLACES = [
+    Row("desk joins to a room that is not", desk(), 404, "unknown_room"),
+    Row("desk joins a number that is none", desk(document_type="resident_id", document_number="1"), 422, "invalid_input",
+        "document_number"),
+    Row("desk joins by letter", desk(channel="letter"), 422, "invalid_input", "channel"),
+    Row("desk joins nobody", desk(name=""), 422, "invalid_input", "name"),
+    Row("desk joins more", desk(person_id=NOWHERE), 422, "invalid_input", "person_id"),
+    Row("desk joins without a key", lambda _: json("POST", f"/clinic/rooms/{NO_ROOM}/entries", DESK, who="clinic",
+                                                   key=None), 400, "key_missing"),
+    Row("a resident at the desk", lambda _: json("POST", f"/clinic/rooms/{NO_ROOM}/entries", DESK), 401,
+        "not_logged_in"),
     Row("place without a ticket", lambda _: get(f"/resident/rooms/{NO_ROOM}/place"), 403, "room_ticket_invalid"),
     Row("place with a ticket that is none", lambda _: get(f"/resident/rooms/{NO_ROOM}/place", headers={
         "Room-Ticket": NOWHERE}), 403, "room_ticket_invalid"),
     Row("place as nobody", lambda _: get(f"/resident/rooms/{NO_ROOM}/place", who="nobody"), 401, "not_logged_in"),
     Row("place as staff", lambda _: get(f"/resident/rooms/{NO_ROOM}/place", who="city"), 401, "not_logged_in"),
+    Row("listening without a ticket", lambda _: get(f"/resident/rooms/{NO_ROOM}/place/events"), 403,
+        "room_ticket_invalid"),
+    Row("listening as nobody", lambda _: get(f"/resident/rooms/{NO_ROOM}/place/events", who="nobody"), 401,
+        "not_logged_in"),
+    Row("listening in room 07", lambda _: get("/resident/rooms/07/place/events"), 404, "not_found"),
     Row("place in room 07", lambda _: get("/resident/rooms/07/place"), 404, "not_found"),
     Row("place put", lambda _: Request("PUT", f"/resident/rooms/{NO_ROOM}/place", b"{}"), 405, "method_not_allowed"),
 ]  # fmt: skip

@@ -32,13 +32,15 @@ class Waiting:
     ticket: str
     room: RoomStage
 
-    def _headers(self, ticket: str | None) -> dict[str, str]:
+    def headers(self, ticket: str | None = "own") -> dict[str, str]:
+        """Who asks, and their ticket, another or none."""
+        ticket = self.ticket if ticket == "own" else ticket
         return {"Authorization": f"Bearer {self.token}"} | ({} if ticket is None else {HEADER: ticket})
 
     async def poll(self, face: httpx.AsyncClient, *, ticket: str | None = None) -> httpx.Response:
         """Ask where they stand."""
         path = f"/api/v1/resident/rooms/{self.room.room_id}/place"
-        return await face.get(path, headers=self._headers(ticket or self.ticket))
+        return await face.get(path, headers=self.headers(ticket or self.ticket))
 
     async def hold(
         self, face: httpx.AsyncClient, *, ticket: str | None = "own", key: str | None = None, **changes: Any
@@ -47,7 +49,7 @@ class Waiting:
         world = self.room.world
         body = {"person_id": str(self.person), "window_id": world.window_ids[0], "stock_id": world.stock_id}
         shown = self.ticket if ticket == "own" else ticket
-        headers = self._headers(shown) | {PASS: self.leave, "Idempotency-Key": key or uuid4().hex}
+        headers = self.headers(shown) | {PASS: self.leave, "Idempotency-Key": key or uuid4().hex}
         return await face.post("/api/v1/resident/holds", json=body | changes, headers=headers)
 
 

@@ -1,4 +1,5 @@
-"""Histories of a waiting room: people who come, go away and come back, gates that die, keepers that are cut off.
+"""Histories of a waiting room: people who come, go away and come back, gates that die, keepers that are cut off, and a
+database that is killed in the middle of all of it.
 
 A history is driven step by step from a seed: real PostgreSQL, real gates asked over HTTP, nothing waits for time. What
 is checked afterwards is the record alone and what people were told, by rules that are spelled out here a second time.
@@ -7,7 +8,7 @@ is checked afterwards is the record alone and what people were told, by rules th
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,8 @@ import asyncpg
 import httpx
 
 from humiao import _core
+from humiao.auth.tokens import RoomTicket
+from humiao.embedded.postgres import Postgres
 from humiao.gate.desk import Desk
 from humiao.gate.rooms import RoomFollower
 from humiao.gate.run import gate_options, measure_clock, vocabulary
@@ -26,6 +29,7 @@ from humiao.rooms.keeper import RoomKeeper
 from humiao.settings import Settings
 from tests.rooms import HEADER, RoomStage
 
+LOST = (asyncpg.PostgresError, DatabaseBusy, *DISCONNECTED)  # how work ends whose connection does
 PEOPLE = 18
 STEPS = 10
 NO_LIMITS = {"account_per_s": 1e5, "account_burst": 10**6, "device_per_s": 1e5, "device_burst": 10**6,
@@ -84,30 +88,32 @@ class History:
     dice: random.Random
     people: list[UUID]
     doomed: Database  # the pool of keepers that are cut off
+    postgres: Postgres  # the record's own server
+    dies_at: int | None = None  # the step in which it is killed
+    coming: list[UUID] = field(default_factory=list)
     tickets: dict[UUID, str] = field(default_factory=dict)
+    acknowledged: set[tuple[UUID, UUID]] = field(default_factory=set)  # (person, entry) that somebody was told of
     away: set[UUID] = field(default_factory=set)
     done: set[UUID] = field(default_factory=set)
     answers: list[Answer] = field(default_factory=list)
 
     async def live(self) -> None:
         """From before the opening to the last one who is let in."""
-        coming = list(self.people)
-        early = self.dice.randrange(PEOPLE // 2)
-        for person in coming[:early]:
-            await self.join(person)
+        self.coming = list(self.people)
+        for _ in range(self.dice.randrange(PEOPLE // 2)):
+            await self.join(self.coming.pop(0))
         await self.poll_all()
         await self.stage.open_now()
-        coming = coming[early:]
-        for _ in range(STEPS):
-            while coming and self.dice.random() < 0.6:
-                await self.join(coming.pop(0))
+        for step in range(STEPS):
+            while self.coming and self.dice.random() < 0.6:
+                await self.join(self.coming.pop(0))
             for person in list(self.tickets):
                 if self.dice.random() < 0.15:
                     self.away ^= {person}
-            await self.mishap()
+            await (self.database_dies() if step == self.dies_at else self.mishap())
             await self.step(self.dice.randrange(4))
-        for person in coming:
-            await self.join(person)
+        while self.coming:
+            await self.join(self.coming.pop(0))
         self.away.clear()
         while len(self.done) < len(self.tickets):
             await self.step(4)
@@ -146,12 +152,44 @@ class History:
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'humiao doomed keeper'"
         )
-        with contextlib.suppress(asyncpg.PostgresError, DatabaseBusy, *DISCONNECTED):
+        with contextlib.suppress(*LOST):
             await ticking
         await connection.execute("UPDATE rooms SET credit = 0 WHERE room_id = $1", room_id)
 
+    async def database_dies(self) -> None:
+        """kill -9 while the keeper ticks, people join and gates report; it recovers, and who got no answer asks again.
+
+        A batch of people may have been committed or not: nobody knows, and nobody may have two places for it.
+        """
+        room_id = self.stage.room_id
+        await self.stage.connection.execute("UPDATE rooms SET credit = 2000000 WHERE room_id = $1", room_id)
+        hopeful = [self.coming.pop(0) for _ in range(min(3, len(self.coming)))]
+        under_way = [
+            asyncio.create_task(work)
+            for work in (
+                self.stage.keeper.tick(room_id),
+                *(self.join(person) for person in hopeful),
+                *(gate.follower.report() for gate in self.gates),
+                *(gate.follower.follow() for gate in self.gates),
+            )
+        ]
+        for _ in range(self.dice.randrange(60)):
+            await asyncio.sleep(0)
+        self.postgres.kill()
+        for ending in await asyncio.gather(*under_way, return_exceptions=True):
+            if isinstance(ending, BaseException) and not isinstance(ending, LOST):
+                raise ending
+        await self.postgres.start_async()
+        self.stage.connection = await asyncpg.connect(self.postgres.url)
+        await self.stage.connection.execute("UPDATE rooms SET credit = 0 WHERE room_id = $1", room_id)
+        self.coming = [person for person in hopeful if person not in self.tickets] + self.coming
+
     async def join(self, person: UUID) -> None:
-        self.tickets[person] = await self.stage.join(person)
+        ticket = await self.stage.join(person)
+        entry = self.stage.tokens.read_room_ticket(ticket)
+        assert isinstance(entry, RoomTicket)
+        self.tickets[person] = ticket
+        self.acknowledged.add((person, entry.ticket))
 
     async def poll_all(self) -> None:
         """Everybody who is there asks one of the gates."""
@@ -175,6 +213,7 @@ class History:
 class Record:
     """What the database says of a room."""
 
+    entries: set[tuple[UUID, UUID]]  # (person, entry)
     places: dict[int, UUID]
     early: list[int]
     arrivals: list[int]  # seq of later ones, by place
@@ -194,6 +233,7 @@ async def record_of(stage: RoomStage) -> Record:
         "SELECT tick, admitted, gone, present FROM room_ticks WHERE room_id = $1 ORDER BY tick", stage.room_id
     )
     return Record(
+        {(UUID(str(row["person_id"])), UUID(str(row["ticket"]))) for row in rows},
         {row["place"]: UUID(str(row["person_id"])) for row in rows},
         [row["place"] for row in rows if row["early"]],
         [row["seq"] for row in rows if not row["early"]],
@@ -206,9 +246,11 @@ def _places(column: bytes) -> set[int]:
     return {8 * n + bit + 1 for n, byte in enumerate(column) for bit in range(8) if byte >> bit & 1}
 
 
-def faults_of(record: Record, answers: list[Answer]) -> list[str]:
+def faults_of(record: Record, answers: list[Answer], acknowledged: Set[tuple[UUID, UUID]] = frozenset()) -> list[str]:
     """Everything in a history that must not be; empty where it is sound."""
-    faults = []
+    faults = [f"{person} was told of an entry that is not there" for person, _ in acknowledged - record.entries]
+    if len({person for person, _ in record.entries}) != len(record.entries):
+        faults.append("somebody has two places")
     if sorted(record.places) != list(range(1, len(record.places) + 1)):
         faults.append("places are not numbered one by one")
     if record.early != list(range(1, len(record.early) + 1)):

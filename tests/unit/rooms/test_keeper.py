@@ -10,6 +10,7 @@ from humiao.auth.tokens import Resident
 from humiao.errors import CITY_ZONE, Refusal
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
+from humiao.kit.sql import statement
 from humiao.lottery.models import Terms
 from humiao.rooms.draw import ENTROPY_RULE, draw
 from humiao.rooms.keeper import LOAD_OVER_S, QUIET_S, bits, column, is_on_after, load_after
@@ -230,3 +231,21 @@ def test_a_steady_load_is_told_as_it_is_however_often_it_is_counted() -> None:
 def test_places_are_bits_as_the_database_counts_them() -> None:
     assert column(bits([1, 3, 9])) == b"\x05\x01"
     assert column(bits([])) == b""
+
+
+@pytest.mark.parametrize("join", ["hashjoin", "mergejoin", "nestloop"])
+async def test_the_rate_holds_whatever_the_plan(
+    database: Database, connection: asyncpg.Connection, keys: Keys, join: str
+) -> None:
+    """A join that looked anew for each row would pass over those it has let in, and let in the next as well."""
+    room = await open_room(database, connection, keys)
+    for person in await make_residents(connection, keys.vault(), 20):
+        await room.join(person)
+    await room.open_now()
+    await room.tick(0)
+    others = {"hashjoin", "mergejoin", "nestloop"} - {join}
+    async with connection.transaction():
+        for way in (*others, "material", "indexscan", "bitmapscan"):
+            await connection.execute(f"SET LOCAL enable_{way} = off")
+        rows = await connection.fetch(statement("rooms/admit"), room.room_id, b"\xff\xff\xff", 3, 600)
+    assert sorted(row["place"] for row in rows) == [1, 2, 3]

@@ -12,7 +12,9 @@ from humiao.settings import Settings
 from tests.factories import make_residents
 from tests.rooms import RoomStage, open_room
 
-JOIN = "SELECT code FROM room_join($1, $2, $2, $3, 'h5')"
+JOIN = (
+    "SELECT code FROM room_join_many(ARRAY[$1::bigint], ARRAY[$2::uuid], ARRAY[$2::uuid], ARRAY[$3::uuid], ARRAY['h5'])"
+)
 
 
 async def sequence(room: RoomStage) -> list[int]:

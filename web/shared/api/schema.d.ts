@@ -804,6 +804,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clinic/rooms/{room_id}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Join By Desk
+         * @description 代办排队: a place for a person at the desk or on the phone, and where it is; theirs, on every device.
+         */
+        post: operations["rooms_join_by_desk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clinic/school-checks": {
         parameters: {
             query?: never;
@@ -1340,6 +1360,26 @@ export interface paths {
          * @description 排队大厅: what everybody may know of it; the draw's secret once it has been held.
          */
         get: operations["rooms_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public/rooms/{room_id}/draw/{part}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Draw File
+         * @description 排队大厅摇号公布的文件: as docs/draw.md says, for anyone to check.
+         */
+        get: operations["rooms_draw_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2060,6 +2100,8 @@ export interface paths {
         /**
          * Join
          * @description 加入排队: a place for a person; who asks again is told of the same place, so no key is needed.
+         *
+         *     The account is asked for where the place is given, in a batch with others.
          */
         post: operations["rooms_join"];
         delete?: never;
@@ -2100,6 +2142,26 @@ export interface paths {
          * @description 排队位次: place, people ahead, minutes, when to ask again; answered by the gate from memory.
          */
         get: operations["rooms_place"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/resident/rooms/{room_id}/place/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Place Events
+         * @description 排队位次推送: the place as it changes, told by the gate; where it cannot, one event and when to come back.
+         */
+        get: operations["rooms_place_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2969,6 +3031,75 @@ export interface components {
             series_name: string;
         };
         /**
+         * DeskJoin
+         * @description Who stands at the desk or calls, as their document names them.
+         */
+        DeskJoin: {
+            /**
+             * Channel
+             * @enum {string}
+             */
+            channel: "desk" | "phone";
+            /** Document Number */
+            document_number: string;
+            /**
+             * Document Type
+             * @enum {string}
+             */
+            document_type: "resident_id" | "hmt_residence_permit" | "foreign_permanent_resident" | "home_return_permit" | "taiwan_travel_permit" | "passport" | "birth_certificate";
+            /** Name */
+            name: string;
+        };
+        /**
+         * DeskPlace
+         * @description Where somebody stands, for staff who asked for them.
+         */
+        DeskPlace: {
+            /**
+             * Ahead
+             * @description people who wait and are present before this one
+             */
+            ahead: number | null;
+            /** At */
+            at: string | null;
+            /**
+             * Is New
+             * @description false: they had this place already
+             */
+            is_new: boolean;
+            /**
+             * Minutes
+             * @description until it is this one's turn; null: not known, or nobody is let in now
+             */
+            minutes: number | null;
+            /** Name Masked */
+            name_masked: string;
+            /**
+             * Next Poll S
+             * @description ask again after so many seconds
+             */
+            next_poll_s: number;
+            /**
+             * Person Id
+             * Format: uuid
+             */
+            person_id: string;
+            /** Place */
+            place: number | null;
+            /** Room Id */
+            room_id: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "early" | "numbering" | "waiting" | "admitted";
+            /**
+             * Version
+             * @description rises whenever somebody was let in or left
+             */
+            version: number;
+        };
+        /**
          * District
          * @description A district of the city.
          */
@@ -3555,6 +3686,12 @@ export interface components {
          * @description 排队凭证: send `ticket` in the header Room-Ticket. Who asks again, on whichever device, has the same place.
          */
         JoinAnswer: {
+            /**
+             * Entry
+             * Format: uuid
+             * @description names the entry in the published draw, and nobody
+             */
+            entry: string;
             /**
              * Expires At
              * @description of the signature: the place stays, join again for another
@@ -11451,6 +11588,151 @@ export interface operations {
             };
         };
     };
+    rooms_join_by_desk: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": string;
+            };
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeskJoin"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskPlace"];
+                };
+            };
+            /** @description refused */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     schoolcheck_list_checks: {
         parameters: {
             query: {
@@ -14370,6 +14652,90 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Room"];
                 };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rooms_draw_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+                part: "announcement" | "result";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused */
             404: {
@@ -19234,6 +19600,123 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["humiao__rooms__schemas__PlaceAnswer"];
+                };
+            };
+            /** @description refused */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description refused */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    rooms_place_events: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 排队凭证，加入排队大厅时签发 */
+                "Room-Ticket"?: string | null;
+                /** @description the id of the last event heard */
+                "Last-Event-ID"?: string | null;
+            };
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events: `data` is a PlaceAnswer, `id` its version. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             /** @description refused */

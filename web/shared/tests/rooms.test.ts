@@ -15,12 +15,12 @@ function memory() {
 describe('tickets of waiting rooms', () => {
   it('outlive a reload, one for each person', () => {
     const store = memory()
-    new RoomTickets(store).keep('a', 7, 'ticket-a')
-    new RoomTickets(store).keep('b', 8, 'ticket-b')
-    expect(new RoomTickets(store).of('a')).toEqual({ roomId: 7, ticket: 'ticket-a' })
+    new RoomTickets(store).keep('a', 7, 'ticket-a', 'e')
+    new RoomTickets(store).keep('b', 8, 'ticket-b', null)
+    expect(new RoomTickets(store).of('a')).toEqual({ roomId: 7, ticket: 'ticket-a', entry: 'e' })
     new RoomTickets(store).drop('a')
     expect(new RoomTickets(store).of('a')).toBeNull()
-    expect(new RoomTickets(store).of('b')).toEqual({ roomId: 8, ticket: 'ticket-b' })
+    expect(new RoomTickets(store).of('b')).toEqual({ roomId: 8, ticket: 'ticket-b', entry: null })
   })
 
   it('are not there where something else is', () => {

@@ -27,13 +27,18 @@ fn methods() -> Vec<Method> {
 fn hot_routes_are_known_by_method_and_path_alone() {
     let id: Uuid = ID.parse().unwrap();
     let status = format!("/api/v1/resident/holds/{ID}/status");
-    let rows: [(Method, &str, Route); 6] = [
+    let rows: [(Method, &str, Route); 7] = [
         (Method::POST, "/api/v1/resident/holds", Route::Hold),
         (Method::GET, &status, Route::HoldStatus(id)),
         (
             Method::GET,
             "/api/v1/resident/rooms/42/place",
             Route::RoomPlace(42),
+        ),
+        (
+            Method::GET,
+            "/api/v1/resident/rooms/42/place/events",
+            Route::RoomEvents(42),
         ),
         (
             Method::GET,

@@ -12,6 +12,7 @@ mod callers;
 mod dawdling;
 mod draining;
 mod holds;
+mod listening;
 mod passing;
 mod shedding;
 mod smuggling;
