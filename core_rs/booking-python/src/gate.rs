@@ -77,6 +77,7 @@ struct Outbox {
 
 impl Desk for Outbox {
     fn put(&self, work: Vec<Work>) {
+        let mut calls = false;
         for piece in work {
             match piece {
                 Work::Hold {
@@ -84,11 +85,17 @@ impl Desk for Outbox {
                     deadline,
                     turn,
                     reply,
-                } => self.holds.push(Waiting::new(wish, deadline, turn, reply)),
-                lookup => locked(&self.work).push(lookup),
+                } => calls |= self.holds.push(Waiting::new(wish, deadline, turn, reply)),
+                lookup => {
+                    locked(&self.work).push(lookup);
+                    calls = true;
+                }
             }
         }
-        self.bell.ring();
+        // A writer at work looks for itself; waking the loop for it would only keep it from its work.
+        if calls {
+            self.bell.ring();
+        }
     }
 }
 
@@ -101,16 +108,13 @@ impl Outbox {
         locked(&self.replies).try_remove(ticket)
     }
 
-    /// Says in which lanes holds wait, and hands lookups to the desk's methods, one call for each kind. Runs on the loop's
+    /// Says in which lanes holds wait for a writer, and hands lookups to the desk's methods, one call for each kind. Runs on the loop's
     /// thread.
     fn clear(&self, py: Python<'_>, desk: &Py<PyAny>) -> PyResult<()> {
         self.bell.hush();
         let desk = desk.bind(py);
-        for lane in 0..self.holds.count() {
-            let waiting = self.holds.waiting(lane);
-            if waiting > 0 {
-                desk.call_method1("holds_wait", (lane, waiting))?;
-            }
+        for lane in self.holds.attend() {
+            desk.call_method1("holds_wait", (lane,))?;
         }
         let work = std::mem::take(&mut *locked(&self.work));
         let lists = [(); 5].map(|()| PyList::empty(py));
@@ -394,7 +398,8 @@ impl PyGate {
         self.gate.clock.align(database_ms, margin_ms);
     }
 
-    /// The next batch of holds that wait in a lane; none where nobody waits. `make_uuid` makes an id of sixteen bytes.
+    /// The next batch of holds that wait in a lane; none where nobody waits, and then the lane calls again when somebody
+    /// does. `make_uuid` makes an id of sixteen bytes.
     fn take_holds(
         &self,
         py: Python<'_>,

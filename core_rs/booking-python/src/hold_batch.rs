@@ -61,35 +61,58 @@ impl Waiting {
     }
 }
 
-/// Where holds wait, by clinic session.
-pub struct Lanes(Vec<Mutex<VecDeque<Waiting>>>);
+/// Who waits in a lane, and whether a writer attends it: takes from it until nobody is left, without being called.
+#[derive(Default)]
+struct Lane {
+    holds: VecDeque<Waiting>,
+    attended: bool,
+}
+
+/// Where holds wait, by clinic session. One writer attends a lane at a time: a second one would stand at the first one's
+/// locks, and a batch that is made ready early leaves out who comes meanwhile (docs/decisions/0003).
+pub struct Lanes(Vec<Mutex<Lane>>);
 
 impl Lanes {
     pub fn new(count: usize) -> Self {
         Self((0..count.max(1)).map(|_| Mutex::default()).collect())
     }
 
-    pub const fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    pub fn push(&self, hold: Waiting) {
+    /// Puts a hold in its lane; true where a writer has to be called.
+    pub fn push(&self, hold: Waiting) -> bool {
         let count = i64::try_from(self.0.len()).unwrap_or(1);
         let lane = usize::try_from(hold.wish.session_id.rem_euclid(count)).unwrap_or(0);
-        locked(&self.0[lane]).push_back(hold);
+        let mut lane = locked(&self.0[lane]);
+        lane.holds.push_back(hold);
+        !lane.attended
     }
 
-    /// How many wait in a lane.
-    pub fn waiting(&self, lane: usize) -> usize {
-        self.0.get(lane).map_or(0, |lane| locked(lane).len())
+    /// The lanes in which somebody waits and nobody attends: the caller starts a writer for each.
+    pub fn attend(&self) -> Vec<usize> {
+        let lanes = self.0.iter().enumerate();
+        lanes
+            .filter_map(|(number, lane)| {
+                let mut lane = locked(lane);
+                let calls = !lane.attended && !lane.holds.is_empty();
+                lane.attended |= calls;
+                calls.then_some(number)
+            })
+            .collect()
     }
 
+    /// The next holds of a lane; none where nobody waits, and then its writer has left it.
     fn take(&self, lane: usize, at_most: usize) -> Vec<Waiting> {
         self.0.get(lane).map_or_else(Vec::new, |lane| {
             let mut lane = locked(lane);
-            let count = lane.len().min(at_most);
-            lane.drain(..count).collect()
+            let count = lane.holds.len().min(at_most);
+            lane.attended = count > 0;
+            lane.holds.drain(..count).collect()
         })
+    }
+
+    fn leave(&self, lane: usize) {
+        if let Some(lane) = self.0.get(lane) {
+            locked(lane).attended = false;
+        }
     }
 
     /// Those that ask again go first, in their order.
@@ -97,7 +120,7 @@ impl Lanes {
         if let Some(lane) = self.0.get(lane) {
             let mut lane = locked(lane);
             for hold in holds.into_iter().rev() {
-                lane.push_front(hold);
+                lane.holds.push_front(hold);
             }
         }
     }
@@ -121,7 +144,8 @@ pub struct HoldBatch {
 }
 
 impl HoldBatch {
-    /// The next batch of a lane; none where nobody waits whose time is not over.
+    /// The next batch of a lane; none where nobody waits whose time is not over. Who is told of none, or of an error, has left
+    /// the lane.
     pub fn take(
         py: Python<'_>,
         way: Way,
@@ -143,7 +167,9 @@ impl HoldBatch {
             if holds.is_empty() {
                 continue;
             }
-            let columns = columns(py, &holds, &way.gate.settings.channel, make_uuid)?.unbind();
+            let columns = columns(py, &holds, &way.gate.settings.channel, make_uuid)
+                .inspect_err(|_| way.lanes.leave(lane))?
+                .unbind();
             let size = holds.len();
             way.gate
                 .metrics

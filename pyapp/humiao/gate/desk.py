@@ -22,7 +22,6 @@ from humiao.kit.sql import statement
 log = structlog.get_logger(__name__)
 Word = tuple[int, str, int | None, str | None]  # ticket, code, retry_at_ms, answer
 WindowFacts = tuple[int, int, str, list[tuple[int, str]]]  # session, clinic, ISO day, (stock, vaccine) of each stock
-FULL = 256  # from so many that wait on, a second writer helps; before, it would only stand at the first one's locks
 Row = TypeVar("Row")
 LOOKUPS_MAX = 512  # in one statement
 
@@ -76,16 +75,12 @@ class Desk:
         database: Database,
         *,
         batch_max: int,
-        lanes: int = 1,
-        writers: int = 2,
     ) -> None:
         self._ledger = ledger
         self._gatekeeper = gatekeeper
         self._database = database
         self._batch_max = batch_max
-        self._writers = writers
         self._gate: Gate | None = None
-        self._writing = [0] * lanes
         self._tasks: set[asyncio.Task[None]] = set()
         self._ledger_s: list[float] = []
 
@@ -105,19 +100,13 @@ class Desk:
 
     # ---- holds ---------------------------------------------------------------------------------------------------
 
-    def holds_wait(self, lane: int, waiting: int) -> None:
-        """So many holds wait in a lane: a writer takes them, and another where they are many."""
-        writing = self._writing[lane]
-        if writing == 0 or (waiting >= FULL and writing < self._writers):
-            self._writing[lane] += 1
-            self._start(self._write(lane))
+    def holds_wait(self, lane: int) -> None:
+        """Holds wait in a lane that nobody attends: a writer takes them until none is left; then it calls again."""
+        self._start(self._write(lane))
 
     async def _write(self, lane: int) -> None:
-        try:
-            while (batch := self._to.take_holds(lane, self._batch_max, WireUUID)) is not None:
-                await self._decide(batch)
-        finally:
-            self._writing[lane] -= 1
+        while (batch := self._to.take_holds(lane, self._batch_max, WireUUID)) is not None:
+            await self._decide(batch)
 
     async def _decide(self, batch: HoldBatch) -> None:
         began = time.perf_counter()

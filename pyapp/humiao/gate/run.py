@@ -139,7 +139,7 @@ async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[An
     gatekeeper = Gatekeeper(
         redis_url, database, permit_ttl_ms=settings.permit_ttl_ms, meters=CacheMeters(registry, shows_up=False)
     )
-    desk = Desk(ledger, gatekeeper, database, batch_max=settings.ledger_batch_max, lanes=settings.ledger_lanes)
+    desk = Desk(ledger, gatekeeper, database, batch_max=settings.ledger_batch_max)
     gate = _core.Gate(asyncio.get_running_loop(), desk, vocabulary(), redis_url, gate_options(settings))
     desk.connect(gate)
     generations = Generations(database)
