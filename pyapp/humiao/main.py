@@ -53,6 +53,7 @@ from humiao.schoolcheck.exemptions import Exemptions
 from humiao.schoolcheck.kept import KeptChecks
 from humiao.settings import Settings
 from humiao.vaccines.service import VaccinesService
+from humiao.visits.booking import DeskBookings
 from humiao.visits.service import VisitsService
 from humiao.waitlist.answers import OffersService
 from humiao.waitlist.campaigns import CampaignsService
@@ -80,6 +81,7 @@ class Services:
     rooms_desk: RoomsDesk
     scheduling: SchedulingService
     visits: VisitsService
+    desk_bookings: DeskBookings
     limits: LimitsService
     drafts: DraftsService
     city_counts: CityCounts
@@ -201,6 +203,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             rooms_desk=RoomsDesk(database, vault),
             scheduling=SchedulingService(database, engine),
             visits=VisitsService(database, vault, gatekeeper),
+            desk_bookings=DeskBookings(database, vault, engine, eligibility, rooms),
             limits=limits,
             drafts=DraftsService(database, programmes),
             city_counts=CityCounts(database),

@@ -75,6 +75,9 @@ class EligibilityService:
     async def _facts(self, account_id: UUID, person_id: UUID, vaccine: str) -> Any | Refusal:
         async with self._database.read() as connection:
             facts = await connection.fetchrow(statement("eligibility/facts"), account_id, person_id, vaccine)
+        return await self._known(facts)
+
+    async def _known(self, facts: Any) -> Any | Refusal:
         if facts["edition"] not in (None, self._programmes.book.editions[-1].id):
             # Published since this process last looked. A pass of the new generation is decided by the new edition.
             await self._programmes.read()
@@ -118,6 +121,20 @@ class EligibilityService:
             return facts
         judged = self._judged(facts, vaccine, day)
         return _refused(judged) if isinstance(judged, MayNot) else None
+
+    async def check_person(self, person_id: UUID, vaccine: str, day: date, *, limited: bool) -> Refusal | None:
+        """Whether somebody for whom staff book may have a vaccine on a day, by the rules and, where `limited`, by the
+        limits on claims; None is good.
+        """
+        async with self._database.read() as connection:
+            found = await connection.fetchrow(statement("eligibility/facts_of_person"), person_id, vaccine)
+        facts = await self._known(found)
+        if isinstance(facts, Refusal):
+            return facts
+        judged = self._judged(facts, vaccine, day)
+        if isinstance(judged, MayNot):
+            return _refused(judged)
+        return await self._limits.refuse_pass(person_id, vaccine, facts["now"]) if limited else None
 
     async def check(
         self, token: str | None, me: Resident, *, person_id: UUID, window_id: int, stock_id: int

@@ -4,13 +4,11 @@ It is the person's one place: their own device, joining later, shows the same, a
 entered so counts as present. Each time is on record; the document number is never kept.
 """
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from humiao.auth.tokens import Staff
-from humiao.errors import CITY_ZONE, Refusal
-from humiao.immunizations.intake import compared_name
+from humiao.errors import Refusal
 from humiao.kit.audit import write_audit
 from humiao.kit.crypto import Vault
 from humiao.kit.database import Database
@@ -18,7 +16,7 @@ from humiao.kit.idempotency import once
 from humiao.kit.masking import mask_name
 from humiao.kit.sql import statement
 from humiao.kit.web import body_hash
-from humiao.residents.documents import DocumentFault, check_document
+from humiao.residents.naming import index_of, person_named
 from humiao.rooms.joins import JoinWish, join_many
 from humiao.rooms.schemas import DeskJoin
 from humiao.rooms.standing import standing
@@ -38,11 +36,9 @@ class RoomsDesk:
 
         Refused with `unknown_room` beyond one's reach, `unknown_person` where number and name name nobody on record.
         """
-        document = check_document(body.document_type, body.document_number, today=datetime.now(CITY_ZONE).date())
-        if isinstance(document, DocumentFault):
-            error = {"field": "document_number", "code": document.code, "message": document.message}
-            return Refusal("invalid_input", extra={"errors": [error]})
-        index = self._vault.blind_index("document", document.number)
+        index = index_of(self._vault, body.document_type, body.document_number)
+        if isinstance(index, Refusal):
+            return index
         # ID numbers can be enumerated: what is kept of the request is a keyed digest.
         digest = self._vault.blind_index("request", body.model_dump_json())
         async with self._database.transaction() as connection:
@@ -68,16 +64,12 @@ class RoomsDesk:
         reach = (room_id, me.role, me.clinic_id, me.district_code)
         if await connection.fetchval(statement("rooms/in_reach"), *reach) is None:
             return Refusal("unknown_room")
-        row = await connection.fetchrow(statement("rooms/person"), body.document_type, index)
-        if row is None or not self._is_named(row, body.name):
-            return Refusal("unknown_person")
-        (joined,) = await join_many(connection, [JoinWish(room_id, None, row["person_id"], body.channel)])
+        person_id = await person_named(connection, self._vault, body.document_type, index, body.name)
+        if isinstance(person_id, Refusal):
+            return person_id
+        (joined,) = await join_many(connection, [JoinWish(room_id, None, person_id, body.channel)])
         if joined.ticket is None:
             return Refusal(joined.code)
         detail = {"entry": joined.ticket, "is_new": joined.is_new}
         await write_audit(connection, me.actor, body.channel, "room.joined", f"room:{room_id}", detail=detail)
-        return {"ticket": str(joined.ticket), "person_id": str(row["person_id"]), "is_new": joined.is_new}
-
-    def _is_named(self, row: Any, name: str) -> bool:
-        kept = self._vault.open(bytes(row["name_sealed"]), row=row["person_id"], field="name")
-        return compared_name(kept) == compared_name(name)
+        return {"ticket": str(joined.ticket), "person_id": str(person_id), "is_new": joined.is_new}

@@ -107,6 +107,18 @@ class RoomsService:
             return Refusal("room_not_yet", retry_at=row["opens_at"] if row["is_early"] else _soon())
         return Refusal("room_ticket_used")
 
+    async def check_person(self, person_id: UUID, channel: str, window_id: int) -> Refusal | None:
+        """The same for somebody for whom staff book: their place counts, whoever took it for them."""
+        async with self._database.read() as connection:
+            row = await connection.fetchrow(statement("rooms/standing_of"), window_id, channel, person_id)
+        if row is None or (row["state"] == "admitted" and row["still_admitted"]):
+            return None
+        if row["state"] is None:
+            return Refusal("room_needed")
+        if row["state"] == "admitted":
+            return Refusal("room_ticket_used")
+        return Refusal("room_not_yet", retry_at=row["opens_at"] if row["is_early"] else _soon())
+
     async def check_move(self, token: str | None, me: Resident, claim_id: UUID, window_id: int) -> Refusal | None:
         """The same for a reservation that would move into a room."""
         async with self._database.read() as connection:

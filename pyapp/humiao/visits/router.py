@@ -11,7 +11,8 @@ from humiao.errors import unwrap
 from humiao.kit.problem_schema import problems
 from humiao.kit.shapes import PathId
 from humiao.kit.web import idempotency_key, not_stored
-from humiao.visits.schemas import OutcomeInput, VisitAnswer, VisitsAnswer
+from humiao.visits.booking import DeskBookings
+from humiao.visits.schemas import DeskBooking, OutcomeInput, VisitAnswer, VisitsAnswer
 from humiao.visits.service import VisitsService
 
 router = APIRouter(prefix="/api/v1/clinic", tags=["visits"], dependencies=[Depends(not_stored)])
@@ -23,7 +24,14 @@ def service(request: Request) -> VisitsService:
     return found
 
 
+def bookings(request: Request) -> DeskBookings:
+    """The service wired in main.py."""
+    found: DeskBookings = request.app.state.services.desk_bookings
+    return found
+
+
 Service = Annotated[VisitsService, Depends(service)]
+Bookings = Annotated[DeskBookings, Depends(bookings)]
 Me = Annotated[Staff, Depends(current_staff)]
 Key = Annotated[str, Depends(idempotency_key)]
 REFUSED = problems(400, 401, 403, 404, 409, 422, 503)
@@ -33,6 +41,13 @@ REFUSED = problems(400, 401, 403, 404, 409, 422, 503)
 async def list_window(window_id: Annotated[PathId, Path()], me: Me, visits: Service) -> Any:
     """时段预约名单: who is expected in a window, who came, and with which outcome; names masked."""
     return unwrap(await visits.list_window(me, window_id))
+
+
+@router.post("/reservations", status_code=201, response_model=VisitAnswer, responses=REFUSED)
+async def book(body: DeskBooking, me: Me, key: Key, desk: Bookings, visits: Service) -> Any:
+    """代预约: book for somebody at the desk or on the telephone, who is named by their document."""
+    made = unwrap(await desk.book(me, body, key))
+    return await visits.show(UUID(made["reservation_id"]))
 
 
 @router.post("/reservations/{reservation_id}/check-in", response_model=VisitAnswer, responses=REFUSED)

@@ -1,13 +1,29 @@
-"""Shapes of the desk's routes about visits."""
+"""Shapes of the desk's routes about visits and reservations."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from humiao.kit.shapes import Answer, CityTime, PlainText, StrictModel
+from humiao.kit.shapes import Answer, CityTime, DatabaseId, PlainText, StrictModel
+from humiao.residents.documents import DocumentType
+from humiao.residents.schemas import PersonName
 
 Outcome = Literal["given", "not_given"]
+
+
+class DeskBooking(StrictModel):
+    """A reservation for somebody who stands at the desk or calls, as their document names them."""
+
+    channel: Literal["desk", "phone"] = Field(description="how they came")
+    quota: Literal["desk", "phone", "h5"] = Field(
+        description="whose places: of the desk, of the hotline, or those booked online, behind their waiting room"
+    )
+    name: PersonName
+    document_type: DocumentType
+    document_number: Annotated[PlainText, Field(min_length=1, max_length=40)]
+    window_id: DatabaseId
+    stock_id: DatabaseId
 
 
 class OutcomeInput(StrictModel):

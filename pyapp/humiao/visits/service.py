@@ -31,6 +31,11 @@ class VisitsService:
         self._vault = vault
         self._gatekeeper = gatekeeper
 
+    async def show(self, claim_id: UUID) -> dict[str, Any]:
+        """A reservation that was just made or changed by whoever asks."""
+        async with self._database.read() as connection:
+            return self._told(await connection.fetchrow(statement("visits/show_visit"), claim_id))
+
     async def list_window(self, me: Staff, window_id: int) -> dict[str, Any] | Refusal:
         """Reservations of a window, LISTED_MAX at most; out of reach it does not exist."""
         async with self._database.read() as connection:

@@ -17,7 +17,24 @@ def outcome(stage: Stage, body: dict[str, Any], *, who: Who = "clinic", claim_id
     return json("POST", f"/clinic/reservations/{claim_id}/outcome", body, who=who)
 
 
+def book(stage: Stage, *, who: Who = "clinic", key: str | None = FRESH, **changes: Any) -> Request:
+    body = {
+        "channel": "desk", "quota": "desk", "name": "王小明", "document_type": "passport", "document_number": "E00000000",
+        "window_id": stage.open.window_ids[0], "stock_id": stage.open.stock_id,
+    }  # fmt: skip
+    return json("POST", "/clinic/reservations", body | changes, who=who, key=key)
+
+
 ROWS = [
+    Row("book for nobody on record", book, 404, "unknown_person"),
+    Row("book at another clinic", lambda s: book(s, window_id=s.full.window_ids[0]), 404, "unknown_window"),
+    Row("book another clinic's stock", lambda s: book(s, stock_id=2**40), 404, "no_such_stock"),
+    Row("book by a number that is none", lambda s: book(s, document_number="E0"), 422, "invalid_input",
+        "document_number"),
+    Row("book from places of a campaign", lambda s: book(s, quota="campaign"), 422, "invalid_input", "quota"),
+    Row("book by pigeon", lambda s: book(s, channel="pigeon"), 422, "invalid_input", "channel"),
+    Row("book at the desk as a resident", lambda s: book(s, who="me"), 401, "not_logged_in"),
+    Row("book at the desk without a key", lambda s: book(s, key=None), 400, "key_missing"),
     Row("who comes to another clinic", lambda s: get(f"/clinic/windows/{s.full.window_ids[0]}/reservations", who="clinic"),
         404, "unknown_window"),
     Row("who comes to no window", lambda _: get("/clinic/windows/1099511627776/reservations", who="city"), 404,
