@@ -111,20 +111,26 @@ def addresses(settings: Settings) -> tuple[str, str]:
     return settings.database_url, settings.redis_url
 
 
-def tell_what_lacks(settings: Settings, keys: Keys) -> None:
-    """Say at the start what works without and should not be without, and what to do."""
+def what_lacks(settings: Settings, keys: Keys) -> list[dict[str, str]]:
+    """What the API works without and should not be without: `event`, its `effect`, and what `mend`s it."""
+    lacking = []
     if not keys.certificate_keys:
-        log.warning(
-            "no key to sign certificates",
-            effect="暂不能签发电子接种证和查验证明 / certificates are refused",
-            mend="humiao keys, then restart the API",
+        lacking.append(
+            {
+                "event": "no key to sign certificates",
+                "effect": "暂不能签发电子接种证和查验证明 / certificates are refused",
+                "mend": "humiao keys, then restart the API",
+            }
         )
     if not settings.public_url:
-        log.warning(
-            "no public address",
-            effect="二维码里没有网址，扫码后须手工粘贴 / QR codes bear bare text",
-            mend="set HUMIAO_PUBLIC_URL=https://…",
+        lacking.append(
+            {
+                "event": "no public address",
+                "effect": "二维码里没有网址，扫码后须手工粘贴 / QR codes bear bare text",
+                "mend": "set HUMIAO_PUBLIC_URL=https://…",
+            }
         )
+    return lacking
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -137,7 +143,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         keys = load_keys(settings.keys_path)
-        tell_what_lacks(settings, keys)
+        for lack in what_lacks(settings, keys):
+            log.warning(**lack)
         vault = keys.vault()
         exporter = Exporter(settings.admin, registry) if settings.admin else None
         pool_meters = PoolMeters(registry)
