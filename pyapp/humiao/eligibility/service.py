@@ -72,12 +72,10 @@ class EligibilityService:
             "expires_at": expires_at,
         }
 
-    async def _facts(self, account_id: UUID, person_id: UUID, vaccine: str) -> Any | Refusal:
+    async def _facts(self, account_id: UUID | None, person_id: UUID, vaccine: str) -> Any | Refusal:
+        """What decides for one of an account's people; for anybody where staff ask (`account_id` None)."""
         async with self._database.read() as connection:
             facts = await connection.fetchrow(statement("eligibility/facts"), account_id, person_id, vaccine)
-        return await self._known(facts)
-
-    async def _known(self, facts: Any) -> Any | Refusal:
         if facts["edition"] not in (None, self._programmes.book.editions[-1].id):
             # Published since this process last looked. A pass of the new generation is decided by the new edition.
             await self._programmes.read()
@@ -126,9 +124,7 @@ class EligibilityService:
         """Whether somebody for whom staff book may have a vaccine on a day, by the rules and, where `limited`, by the
         limits on claims; None is good.
         """
-        async with self._database.read() as connection:
-            found = await connection.fetchrow(statement("eligibility/facts_of_person"), person_id, vaccine)
-        facts = await self._known(found)
+        facts = await self._facts(None, person_id, vaccine)
         if isinstance(facts, Refusal):
             return facts
         judged = self._judged(facts, vaccine, day)

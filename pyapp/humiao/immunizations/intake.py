@@ -20,6 +20,7 @@ from humiao.immunizations.repository import Source, StoredRecord, add_version
 from humiao.kit.crypto import Vault
 from humiao.kit.sheets import RowError
 from humiao.kit.sql import statement
+from humiao.residents.naming import compared_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,3 @@ def _duplicate(
         if len(on_record) + len(in_list) >= (2 if code == "RAB" else 1):
             return Duplicate(dose.row, code, on_record[0] if on_record else None, None if on_record else in_list[0])
     return None
-
-
-def compared_name(name: str) -> str:
-    """A name without what people write one way or another."""
-    return "".join(c for c in name.casefold() if c.isalnum())

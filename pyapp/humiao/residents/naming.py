@@ -5,10 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from humiao.errors import CITY_ZONE, Refusal
-from humiao.immunizations.intake import compared_name
 from humiao.kit.crypto import Vault
 from humiao.kit.sql import statement
 from humiao.residents.documents import DocumentFault, DocumentType, check_document
+
+
+def compared_name(name: str) -> str:
+    """A name without what people write one way or another."""
+    return "".join(c for c in name.casefold() if c.isalnum())
 
 
 def index_of(vault: Vault, document_type: DocumentType, number: str) -> bytes | Refusal:
