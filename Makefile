@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 STAMP := $(PYTHON) tools/stamp.py
-RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml core_rs/booking-core core_rs/booking-redis core_rs/booking-gate \
-	core_rs/booking-python
+RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml core_rs/booking-core core_rs/booking-redis core_rs/booking-ledger \
+	core_rs/booking-gate core_rs/booking-python
 WEB_PACKAGES := web/package.json web/package-lock.json web/h5/package.json web/shared/package.json web/.npmrc
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 

@@ -5,7 +5,7 @@ Refusals are values; exceptions are for what should not happen. Instants are mil
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, final
+from typing import Literal, TypeAlias, final
 
 __all__ = [
     "FUNCTION_LIBRARY_VERSION",
@@ -18,7 +18,6 @@ __all__ = [
     "EntrantsError",
     "Gate",
     "GateRooms",
-    "HoldBatch",
     "SessionState",
     "__version__",
     "draw_commitment",
@@ -306,27 +305,6 @@ class BookingModel:
         """(field, limit, held, booked) of every counter."""
 
 @final
-@final
-class HoldBatch:
-    """Holds that one statement decides. Dropped without a word, its holds are told that their outcome is not known."""
-
-    @property
-    def columns(self) -> tuple[list[Any], ...]:
-        """The arrays of booking/hold_many, $1 to $11."""
-
-    def __len__(self) -> int:
-        """How many holds."""
-
-    def answer(self, words: Sequence[Any], counters: Sequence[Any]) -> None:
-        """The statement's rows: a word for each hold in order, and the counters that moved. Contended holds wait anew.
-
-        Raises RuntimeError for a batch that has been answered, or for another number of words.
-        """
-
-    def refuse(self, code: str) -> None:
-        """The same refusal for everybody."""
-
-@final
 class GateRooms:
     """Waiting rooms as one gate knows them: told by humiao.gate.rooms, asked by residents who poll."""
 
@@ -367,9 +345,10 @@ class Gate:
         desk: object,
         problems: Sequence[tuple[str, int, str, str]],
         cache_url: str,
+        ledger: dict[str, object],
         options: dict[str, object],
     ) -> Gate:
-        """Takes every option of humiao.gate.run.gate_options."""
+        """Takes every option of humiao.gate.run.ledger_options and gate_options."""
 
     @property
     def port(self) -> int:
@@ -394,8 +373,11 @@ class Gate:
     def align_clock(self, database_ms: int, margin_ms: int) -> None:
         """The database's clock shows this now, give or take the margin."""
 
-    def take_holds(self, lane: int, at_most: int, make_uuid: Callable[[bytes], object]) -> HoldBatch | None:
-        """The next batch of a lane; None where nobody waits. Those whose time is over are told so."""
+    def take_ledger_ms(self) -> int | None:
+        """How long a batch took at the ledger on average since this was asked last; None where there was none."""
+
+    def take_troubles(self) -> list[str]:
+        """Why batches of holds were not decided, since this was asked last."""
 
     def answer_words(self, words: Sequence[tuple[int, str, int | None, str | None]]) -> None:
         """(ticket, code, retry_at_ms, answer as JSON); code `nothing` where nothing is known."""

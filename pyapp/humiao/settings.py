@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     hold_ttl_s: int = Field(600, ge=30, description="how long a hold may be confirmed")
     hold_grace_s: int = Field(5, ge=0, description="after its deadline a hold is still confirmed, and not yet expired")
     permit_ttl_ms: int = Field(10_000, ge=500, description="how long a permit to try lives in the cache")
-    ledger_connections: int = Field(6, ge=1, description="batches that are at the ledger at a time")
+    ledger_connections: int = Field(6, ge=1, description="batches and lookups that are at the ledger at a time")
     ledger_batch_max: int = Field(512, ge=1, description="holds in one ledger statement")
     ledger_lanes: int = Field(
         1,

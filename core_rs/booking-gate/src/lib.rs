@@ -7,7 +7,8 @@
 //!   locally can only refuse, is at most `snapshot_trusted_for` old, and never stands between a repeat and its first
 //!   answer (P7).
 //! * Every queue has a bound, every wait an end; what does not fit is turned away at once with a time to come back.
-//! * No Python here: the ledger's side is a [`work::Desk`], given from outside.
+//! * No Python here: holds go to the ledger by [`writers`], and what else is asked of its side goes to a [`work::Desk`],
+//!   given from outside.
 
 pub mod address;
 pub mod admissions;
@@ -19,6 +20,7 @@ mod date;
 mod express;
 pub mod gate;
 pub mod hold;
+pub mod lanes;
 pub mod limits;
 pub mod memo;
 pub mod metrics;
@@ -38,3 +40,4 @@ pub mod token;
 mod waiting;
 pub mod wish;
 pub mod work;
+pub mod writers;

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use booking_ledger::Meters as LedgerMeters;
 use booking_redis::reply::Verdict;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -104,8 +105,10 @@ pub struct Metrics {
     pub stages: Stages,
     /// Time until the application began its answer.
     pub upstream: Histogram,
-    /// Holds per call of the ledger's side.
+    /// Holds taken to the ledger at once.
     pub batch_size: Histogram,
+    /// Batches at the ledger.
+    pub ledger: LedgerMeters,
     /// Tries per call of the cache.
     pub cache_batch_size: Histogram,
     /// What the cache said to tries.
@@ -242,8 +245,9 @@ fn stages(registry: &mut Registry) -> Stages {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut own = Registry::with_prefix("humiao_gate");
-        let registry = &mut own;
+        let mut all = Registry::with_prefix("humiao");
+        let ledger = LedgerMeters::register(all.sub_registry_with_prefix("ledger"));
+        let registry = all.sub_registry_with_prefix("gate");
         let failures = counters(
             registry,
             "upstream_failures",
@@ -303,7 +307,7 @@ impl Default for Metrics {
             batch_size: histogram(
                 registry,
                 "batch_size",
-                "Holds handed to the ledger's side at once",
+                "Holds taken to the ledger at once",
                 &BATCH_SIZES,
             ),
             cache_batch_size: histogram(
@@ -331,7 +335,8 @@ impl Default for Metrics {
             draining: gauge(registry, "draining", "1 while those finish who have begun"),
             snapshot_age,
             limits,
-            registry: own,
+            ledger,
+            registry: all,
         }
     }
 }

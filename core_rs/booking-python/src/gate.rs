@@ -1,6 +1,5 @@
-//! `Gate`: the listener of the rush, with the ledger's side in Python.
-//!
-//! Work gathers in an outbox and a bell wakes the event loop, which takes everything at once; answers come back in lists.
+//! `Gate`: the listener of the rush. Holds go to the ledger without Python; what else is asked of the ledger's side goes
+//! through it: such work gathers in an outbox and a bell wakes the event loop, which takes everything at once; answers come back in lists.
 //! The threads that serve residents never touch Python.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -9,12 +8,14 @@ use std::time::Duration;
 
 use booking_core::time::Instant;
 use booking_gate::gate::Gate;
+use booking_gate::lanes::{Lanes, Waiting};
 use booking_gate::limits::Rate;
 use booking_gate::problem::{Kind, Problems};
 use booking_gate::serve::{Doors, Serving, runtime, serve};
 use booking_gate::settings::{Settings, Upstream};
 use booking_gate::token::{Keyring, parse_day};
 use booking_gate::work::{Desk, Facts, Holders, Word, Work};
+use booking_gate::writers::{Told, Writers};
 use booking_redis::ClientSettings;
 use bytes::Bytes;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -26,7 +27,7 @@ use uuid::Uuid;
 
 use crate::bell::Bell;
 use crate::errors::from_cache;
-use crate::hold_batch::{HoldBatch, Lanes, Waiting, Way};
+use crate::ledger::Way;
 use crate::rooms::PyGateRooms;
 
 /// Codes that the gate answers with by itself.
@@ -85,14 +86,13 @@ impl Desk for Outbox {
                     deadline,
                     turn,
                     reply,
-                } => calls |= self.holds.push(Waiting::new(wish, deadline, turn, reply)),
+                } => self.holds.push(Waiting::new(wish, deadline, turn, reply)),
                 lookup => {
                     locked(&self.work).push(lookup);
                     calls = true;
                 }
             }
         }
-        // A writer at work looks for itself; waking the loop for it would only keep it from its work.
         if calls {
             self.bell.ring();
         }
@@ -108,14 +108,10 @@ impl Outbox {
         locked(&self.replies).try_remove(ticket)
     }
 
-    /// Says in which lanes holds wait for a writer, and hands lookups to the desk's methods, one call for each kind. Runs on the loop's
-    /// thread.
+    /// Hands lookups to the desk's methods, one call for each kind. Runs on the loop's thread.
     fn clear(&self, py: Python<'_>, desk: &Py<PyAny>) -> PyResult<()> {
         self.bell.hush();
         let desk = desk.bind(py);
-        for lane in self.holds.attend() {
-            desk.call_method1("holds_wait", (lane,))?;
-        }
         let work = std::mem::take(&mut *locked(&self.work));
         let lists = [(); 5].map(|()| PyList::empty(py));
         let [first_answers, hold_states, facts, holders, loads] = &lists;
@@ -169,7 +165,7 @@ impl Outbox {
 /// What runs until `drain`.
 struct Running {
     doors: Option<(Doors, tokio::runtime::Runtime)>,
-    serving: Option<Serving>,
+    serving: Option<(Serving, Writers)>,
 }
 
 /// The gate of one process.
@@ -177,6 +173,7 @@ struct Running {
 pub struct PyGate {
     gate: Arc<Gate>,
     way: Way,
+    told: Arc<Told>,
     outbox: Arc<Outbox>,
     event_loop: Py<PyAny>,
     running: Mutex<Running>,
@@ -193,7 +190,7 @@ fn address(text: &str) -> PyResult<SocketAddr> {
 }
 
 /// One option out of the keyword arguments, which all have to be there.
-fn option<'py, T: for<'a> FromPyObject<'a, 'py>>(
+pub fn option<'py, T: for<'a> FromPyObject<'a, 'py>>(
     options: &Bound<'py, PyDict>,
     name: &str,
 ) -> PyResult<T> {
@@ -203,7 +200,7 @@ fn option<'py, T: for<'a> FromPyObject<'a, 'py>>(
     value.extract().map_err(Into::into)
 }
 
-fn seconds(options: &Bound<'_, PyDict>, name: &str) -> PyResult<Duration> {
+pub fn seconds(options: &Bound<'_, PyDict>, name: &str) -> PyResult<Duration> {
     let seconds: f64 = option(options, name)?;
     Duration::try_from_secs_f64(seconds)
         .ok()
@@ -293,16 +290,18 @@ fn facts_of((session_id, clinic_id, day, vaccines): PyFacts) -> PyResult<Facts> 
 #[pymethods]
 impl PyGate {
     #[new]
-    #[pyo3(signature = (r#loop, desk, problems, cache_url, options))]
+    #[pyo3(signature = (r#loop, desk, problems, cache_url, ledger, options))]
     fn new(
         py: Python<'_>,
         r#loop: Py<PyAny>,
         desk: Py<PyAny>,
         problems: Vec<(String, u16, String, String)>,
         cache_url: &str,
+        ledger: &Bound<'_, PyDict>,
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
         let settings = settings(options)?;
+        let way = Way::new(ledger)?;
         let kinds = problems
             .into_iter()
             .map(|(code, status, head, tail)| Kind {
@@ -321,7 +320,7 @@ impl PyGate {
             .map_err(|error| PyOSError::new_err(error.to_string()))?;
         let lanes = Arc::new(Lanes::new(option(options, "lanes")?));
         let outbox = Arc::new(Outbox {
-            holds: Arc::clone(&lanes),
+            holds: lanes,
             work: Mutex::default(),
             replies: Mutex::default(),
             bell: Bell::new()?,
@@ -335,10 +334,8 @@ impl PyGate {
         };
         outbox.bell.watch(r#loop.bind(py), heard)?;
         Ok(Self {
-            way: Way {
-                lanes,
-                gate: Arc::clone(&gate),
-            },
+            way,
+            told: Arc::default(),
             gate,
             outbox,
             event_loop: r#loop,
@@ -368,7 +365,12 @@ impl PyGate {
     fn serve(&self) -> PyResult<()> {
         let mut running = locked(&self.running);
         if let Some((doors, first)) = running.doors.take() {
-            running.serving = Some(serve(&self.gate, doors, first, self.drain_max)?);
+            let (way, lanes) = (self.way.clone(), &self.outbox.holds);
+            let writers = Writers::start(&self.gate, lanes, &self.told, way.manner, move || {
+                way.open()
+            })?;
+            let serving = serve(&self.gate, doors, first, self.drain_max)?;
+            running.serving = Some((serving, writers));
         }
         Ok(())
     }
@@ -398,16 +400,14 @@ impl PyGate {
         self.gate.clock.align(database_ms, margin_ms);
     }
 
-    /// The next batch of holds that wait in a lane; none where nobody waits, and then the lane calls again when somebody
-    /// does. `make_uuid` makes an id of sixteen bytes.
-    fn take_holds(
-        &self,
-        py: Python<'_>,
-        lane: usize,
-        at_most: usize,
-        make_uuid: &Bound<'_, PyAny>,
-    ) -> PyResult<Option<HoldBatch>> {
-        HoldBatch::take(py, self.way.clone(), lane, at_most, make_uuid)
+    /// How long a batch took at the ledger on average since this was asked last (ms); None where there was none.
+    fn take_ledger_ms(&self) -> Option<u64> {
+        self.told.take_ms()
+    }
+
+    /// Why batches of holds were not decided, since this was asked last.
+    fn take_troubles(&self) -> Vec<String> {
+        self.told.take_troubles()
     }
 
     /// Answers first answers and hold states.
@@ -481,8 +481,11 @@ impl PyGate {
             running.doors = None;
             running.serving.take()
         };
-        if let Some(serving) = serving {
-            py.detach(|| serving.drain());
+        if let Some((serving, writers)) = serving {
+            py.detach(|| {
+                serving.drain();
+                writers.drain();
+            });
             self.outbox.bell.unwatch(self.event_loop.bind(py))?;
         }
         Ok(())

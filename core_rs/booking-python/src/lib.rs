@@ -4,7 +4,7 @@ mod admitter;
 mod bell;
 mod errors;
 mod gate;
-mod hold_batch;
+mod ledger;
 mod lottery;
 mod model;
 mod outcome;
@@ -30,7 +30,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     )?;
     module.add_class::<admitter::Admitter>()?;
     module.add_class::<gate::PyGate>()?;
-    module.add_class::<hold_batch::HoldBatch>()?;
     module.add_class::<model::PyBookingModel>()?;
     module.add_class::<rooms::PyGateRooms>()?;
     module.add_class::<session_state::PySessionState>()?;

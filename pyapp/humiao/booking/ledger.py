@@ -30,6 +30,7 @@ Wishes = TypeVar("Wishes", bound="Sliced")
 Word = TypeVar("Word")
 News = TypeVar("News")
 BUSY = Decision("busy")
+PATIENCE_S = 6.0  # how long a batch is tried for
 
 
 class Sliced(Protocol):
@@ -88,7 +89,7 @@ class Ledger:
         *,
         hold_ttl_ms: int,
         grace_ms: int,
-        patience_s: float = 6.0,
+        patience_s: float = PATIENCE_S,
         meters: LedgerMeters | None = None,
     ) -> None:
         self._database = database

@@ -1,21 +1,19 @@
-"""The ledger's side of the gate: what would-be winners and lookups come to.
+"""The ledger's side of the gate: what lookups come to. Holds go there without Python (core_rs/booking-ledger).
 
-Holds wait in the gate's lanes; a writer here takes a batch as columns, the arrays of the statement, and gives back the
-statement's rows. Lookups arrive in lists, one call for whatever gathered since the last turn of the loop, and their
-words go back in lists. No future, no task and no object for a single request. Every request is answered once, or
-forsaken, which the gate tells as `outcome_unknown`. A hold whose time is over is not begun.
+Lookups arrive in lists, one call for whatever gathered since the last turn of the loop, and their words go back in
+lists. No future, no task and no object for a single request. Every request is answered once, or forsaken, which the
+gate tells as `outcome_unknown`.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 from asyncpg.pgproto.pgproto import UUID as WireUUID  # noqa: N811 - made in half the time of the standard one
 
 from humiao.booking.cache import Gatekeeper
-from humiao.booking.ledger import HoldColumns, Ledger, OutcomeUnknown
+from humiao.booking.ledger import Ledger
 from humiao.kit.database import Database
 from humiao.kit.sql import statement
 
@@ -26,28 +24,8 @@ Row = TypeVar("Row")
 LOOKUPS_MAX = 512  # in one statement
 
 
-class HoldBatch(Protocol):
-    """Holds that one statement decides (humiao._core.HoldBatch)."""
-
-    @property
-    def columns(self) -> tuple[list[Any], ...]:
-        """The arrays of booking/hold_many."""
-
-    def __len__(self) -> int:
-        """How many."""
-
-    def answer(self, words: list[Any], counters: list[Any]) -> None:
-        """The statement's rows."""
-
-    def refuse(self, code: str) -> None:
-        """The same refusal for everybody."""
-
-
 class Gate(Protocol):
     """Where work comes from and words go back (humiao._core.Gate)."""
-
-    def take_holds(self, lane: int, at_most: int, make_uuid: Callable[[bytes], Any]) -> HoldBatch | None:
-        """The next batch of a lane."""
 
     def answer_words(self, words: list[Word]) -> None:
         """Words on first answers and hold states."""
@@ -68,21 +46,12 @@ class Gate(Protocol):
 class Desk:
     """Takes work from one gate. `connect` it to the gate before the gate serves."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        gatekeeper: Gatekeeper,
-        database: Database,
-        *,
-        batch_max: int,
-    ) -> None:
+    def __init__(self, ledger: Ledger, gatekeeper: Gatekeeper, database: Database) -> None:
         self._ledger = ledger
         self._gatekeeper = gatekeeper
         self._database = database
-        self._batch_max = batch_max
         self._gate: Gate | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ledger_s: list[float] = []
 
     def connect(self, gate: Gate) -> None:
         """Words go there from now on."""
@@ -97,35 +66,6 @@ class Desk:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    # ---- holds ---------------------------------------------------------------------------------------------------
-
-    def holds_wait(self, lane: int) -> None:
-        """Holds wait in a lane that nobody attends: a writer takes them until none is left; then it calls again."""
-        self._start(self._write(lane))
-
-    async def _write(self, lane: int) -> None:
-        while (batch := self._to.take_holds(lane, self._batch_max, WireUUID)) is not None:
-            await self._decide(batch)
-
-    async def _decide(self, batch: HoldBatch) -> None:
-        began = time.perf_counter()
-        try:
-            words, counters = await self._ledger.hold_rows(HoldColumns(batch.columns))
-            batch.answer(words, counters)
-        except OutcomeUnknown:
-            batch.refuse("outcome_unknown")
-        except Exception as error:
-            log.error("holds failed", error=type(error).__name__, detail=str(error)[:200], count=len(batch))
-            batch.refuse("outcome_unknown")
-        self._ledger_s.append(time.perf_counter() - began)
-
-    def take_ledger_ms(self) -> int | None:
-        """How long a batch took on average since this was asked last; None where there was none."""
-        took, self._ledger_s = self._ledger_s, []
-        return round(sum(took) / len(took) * 1000) if took else None
-
-    # ---- lookups -------------------------------------------------------------------------------------------------
 
     def _look_up(self, tickets: list[int], work: Callable[[], Awaitable[None]]) -> None:
         async def run() -> None:

@@ -14,12 +14,12 @@ import structlog
 from humiao import _core
 from humiao.auth.generations import Generations
 from humiao.booking.cache import Gatekeeper
-from humiao.booking.ledger import Ledger
-from humiao.booking.meters import CacheMeters, LedgerMeters
+from humiao.booking.ledger import PATIENCE_S, Ledger
+from humiao.booking.meters import CacheMeters
 from humiao.errors import PROBLEMS, Refusal, problem_body
 from humiao.gate.desk import Desk
 from humiao.gate.rooms import RoomFollower
-from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
+from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy, session_settings
 from humiao.kit.garbage import calm_down
 from humiao.kit.keys import Keys, load_keys
 from humiao.kit.logs import configure_logs
@@ -89,6 +89,20 @@ def gate_options(settings: Settings) -> dict[str, Any]:
     }
 
 
+def ledger_options(settings: Settings) -> dict[str, Any]:
+    """The way of holds to the ledger: the address, what connections are told, the statement, how batches are made."""
+    database_url, _ = addresses(settings)
+    return {
+        "url": database_url,
+        "application": "humiao gate",
+        "settings": session_settings(generic_plans=True),
+        "statement": statement("booking/hold_many"),
+        "hold_ttl_ms": settings.hold_ttl_s * 1000,
+        "batch_max": settings.ledger_batch_max,
+        "patience_s": PATIENCE_S,
+    }
+
+
 def raise_file_limit() -> None:
     """As many connections as the system allows this process."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -134,16 +148,17 @@ async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[An
         ledger_database,
         hold_ttl_ms=settings.hold_ttl_s * 1000,
         grace_ms=settings.hold_grace_s * 1000,
-        meters=LedgerMeters(registry),
     )
     gatekeeper = Gatekeeper(
         redis_url, database, permit_ttl_ms=settings.permit_ttl_ms, meters=CacheMeters(registry, shows_up=False)
     )
-    desk = Desk(ledger, gatekeeper, database, batch_max=settings.ledger_batch_max)
-    gate = _core.Gate(asyncio.get_running_loop(), desk, vocabulary(), redis_url, gate_options(settings))
+    desk = Desk(ledger, gatekeeper, database)
+    gate = _core.Gate(
+        asyncio.get_running_loop(), desk, vocabulary(), redis_url, ledger_options(settings), gate_options(settings)
+    )
     desk.connect(gate)
     generations = Generations(database)
-    rooms = RoomFollower(database, gate.rooms, settings.gate_channel, desk.take_ledger_ms)
+    rooms = RoomFollower(database, gate.rooms, settings.gate_channel, gate.take_ledger_ms)
 
     async def align() -> None:
         gate.align_clock(*await measure_clock(database))
@@ -157,6 +172,10 @@ async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[An
     async def show_metrics() -> None:
         gate.show_beside(text_without_end(registry))
 
+    async def tell_troubles() -> None:
+        for trouble in gate.take_troubles():
+            log.error("holds not decided", trouble=trouble)
+
     await align()
     await take_keys()
     await show_metrics()
@@ -168,6 +187,7 @@ async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[An
         asyncio.create_task(_every(CLOCK_PAUSE_S, "clock", align)),
         asyncio.create_task(_every(KEYS_PAUSE_S, "keys", take_keys)),
         asyncio.create_task(_every(METRICS_PAUSE_S, "metrics", show_metrics)),
+        asyncio.create_task(_every(METRICS_PAUSE_S, "troubles", tell_troubles)),
         asyncio.create_task(_every(ROOMS_PAUSE_S, "rooms", rooms.follow)),
         asyncio.create_task(_every(ROOM_REPORTS_PAUSE_S, "room reports", rooms.report)),
     ]

@@ -37,6 +37,22 @@ DISCONNECTED = (
 )
 
 
+def session_settings(*, generic_plans: bool) -> dict[str, str]:
+    """What every connection of ours is told at its beginning; `generic_plans` as in `Database.connect`."""
+    settings = {
+        "jit": "off",
+        "TimeZone": "Asia/Shanghai",
+        "lock_timeout": "5s",
+    }
+    if generic_plans:
+        settings["plan_cache_mode"] = "force_generic_plan"
+        # A plan is kept for long, and made when the tables of a young city have a page each: reading one whole is
+        # then cheapest, and stays in the plan when it has a million. Everything here has an index to go by.
+        settings["enable_seqscan"] = "off"
+        settings["enable_mergejoin"] = "off"
+    return settings
+
+
 class DatabaseBusy(Exception):
     """No connection became free in time, or the server cannot be reached."""
 
@@ -88,18 +104,7 @@ class Database:
 
         `name` is what the pool is called in `meters`, `application` what the server calls its connections.
         """
-        settings = {
-            "application_name": application,
-            "jit": "off",
-            "TimeZone": "Asia/Shanghai",
-            "lock_timeout": "5s",
-        }
-        if generic_plans:
-            settings["plan_cache_mode"] = "force_generic_plan"
-            # A plan is kept for long, and made when the tables of a young city have a page each: reading one whole is
-            # then cheapest, and stays in the plan when it has a million. Everything here has an index to go by.
-            settings["enable_seqscan"] = "off"
-            settings["enable_mergejoin"] = "off"
+        settings = {"application_name": application, **session_settings(generic_plans=generic_plans)}
         pool = await asyncpg.create_pool(
             dsn,
             min_size=1,

@@ -21,7 +21,7 @@ from humiao.auth.tokens import RoomTicket
 from humiao.embedded.postgres import Postgres
 from humiao.gate.desk import Desk
 from humiao.gate.rooms import RoomFollower
-from humiao.gate.run import gate_options, measure_clock, vocabulary
+from humiao.gate.run import gate_options, ledger_options, measure_clock, vocabulary
 from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy
 from humiao.kit.keys import Keys
 from humiao.rooms.draw import draw
@@ -46,13 +46,14 @@ class DrivenGate:
 
     async def start(self) -> None:
         """Serve from a memory that is empty."""
-        desk = Desk(None, None, self._database, batch_max=1)  # type: ignore[arg-type]  # holds are no part of it
+        desk = Desk(None, None, self._database)  # type: ignore[arg-type]  # holds are no part of it
         loop = asyncio.get_running_loop()
-        self._gate = _core.Gate(loop, desk, vocabulary(), self._settings.redis_url or "", gate_options(self._settings))
+        cache_url, ledger = self._settings.redis_url or "", ledger_options(self._settings)
+        self._gate = _core.Gate(loop, desk, vocabulary(), cache_url, ledger, gate_options(self._settings))
         desk.connect(self._gate)
         self._gate.take_keys([(key.kid, key.secret) for key in self._keys.token_keys], 0, 0, 0)
         self._gate.align_clock(*await measure_clock(self._database))
-        self.follower = RoomFollower(self._database, self._gate.rooms, "h5", desk.take_ledger_ms)
+        self.follower = RoomFollower(self._database, self._gate.rooms, "h5", self._gate.take_ledger_ms)
         await self.follower.follow()
         self._gate.serve()
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._gate.port}", timeout=30)
