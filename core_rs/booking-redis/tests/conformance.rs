@@ -108,7 +108,7 @@ fn agree(functions: &mut Functions, history: &[Step]) -> Result<(), TestCaseErro
     Ok(())
 }
 
-/// Runs generated histories against a library; the first disagreement is an error. Returns what was heard, with the functions.
+/// Runs generated histories against a library; the first disagreement is an error. Returns what was heard.
 fn compare(code: &str, cases: u32, as_before: bool) -> Result<Functions, String> {
     let server = Server::start();
     let mut connection = server.connection();
