@@ -38,7 +38,7 @@ def test_batched_admits_against_redis_py(
     async def peer_admit(permit: str, spot: Spot) -> bytes:
         fields = [f"w:{spot.window_id}", f"q:{spot.window_id}:h5", f"v:{spot.stock_id}", f"p:{permit}"]
         keys = [f"hm:{{{spot.session_id}}}:state", f"hm:{{{spot.session_id}}}:permits"]
-        answers = await peer.fcall("humiao_admit_many", 2, *keys, str(PERMIT_TTL_MS), "1", *fields)
+        answers = await peer.fcall("humiao_admit_runs", 2, *keys, str(PERMIT_TTL_MS), "1", "1", *fields)
         return answers[0]
 
     def peer_round() -> tuple[tuple[Any, ...], dict[str, Any]]:

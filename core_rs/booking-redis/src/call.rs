@@ -24,6 +24,15 @@ pub struct Request {
     pub permit: String,
 }
 
+impl Request {
+    /// Whether both want the same window, quota and stock of one session.
+    fn wants_the_place_of(&self, other: &Self) -> bool {
+        self.window_id == other.window_id
+            && self.stock_id == other.stock_id
+            && self.channel == other.channel
+    }
+}
+
 /// A counter as the ledger left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CounterNews {
@@ -157,35 +166,43 @@ fn gathered<T, K: Copy + Eq + Hash>(items: &[T], key: impl Fn(&T) -> K) -> Vec<(
     groups
 }
 
-/// `admit_many` for the given groups; answers come in the order of the groups' positions.
+/// `admit_runs` for the given groups; answers come in the order of the groups' positions.
 pub(crate) fn admit_groups(requests: &[Request], groups: &[Group], permit_ttl_ms: u32) -> Cmd {
     let count: usize = groups.iter().map(|(_, positions)| positions.len()).sum();
     let mut cmd = Cmd::with_capacity(
-        4 + groups.len() * 3 + count * 4,
+        4 + groups.len() * 3 + count * 5,
         64 + groups.len() * 64 + count * 96,
     );
     open(
         &mut cmd,
         "FCALL",
-        function::ADMIT_MANY,
+        function::ADMIT_RUNS,
         groups.iter().map(|(session_id, _)| *session_id),
     );
     cmd.arg(permit_ttl_ms);
     for (_, positions) in groups {
-        cmd.arg(positions.len());
-        for position in positions {
-            let request = &requests[*position];
-            cmd.arg(keys::window(request.window_id))
-                .arg(keys::quota(request.window_id, &request.channel))
-                .arg(keys::stock(request.stock_id))
-                .arg(keys::permit(&request.permit));
+        let runs: Vec<&[usize]> = positions
+            .chunk_by(|one, next| requests[*one].wants_the_place_of(&requests[*next]))
+            .collect();
+        cmd.arg(runs.len());
+        for run in &runs {
+            cmd.arg(run.len());
+        }
+        for run in runs {
+            let place = &requests[run[0]];
+            cmd.arg(keys::window(place.window_id))
+                .arg(keys::quota(place.window_id, &place.channel))
+                .arg(keys::stock(place.stock_id));
+            for position in run {
+                cmd.arg(keys::permit(&requests[*position].permit));
+            }
         }
     }
     cmd
 }
 
-/// `admit_many`; answers come in the order of the requests gathered by session.
-pub fn admit_many(requests: &[Request], permit_ttl_ms: u32) -> Cmd {
+/// `admit_runs`; answers come in the order of the requests gathered by session.
+pub fn admit_runs(requests: &[Request], permit_ttl_ms: u32) -> Cmd {
     admit_groups(requests, &by_session(requests), permit_ttl_ms)
 }
 
@@ -378,4 +395,49 @@ fn open(
 
 fn counter(cmd: &mut Cmd, field: &str, version: u64, free: u32) {
     cmd.arg(field).arg(version).arg(free);
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{Arg, Cmd};
+
+    use super::{Request, admit_runs};
+
+    fn request(session_id: i64, window_id: i64, stock_id: i64, permit: &str) -> Request {
+        Request {
+            session_id,
+            window_id,
+            channel: "h5".to_owned(),
+            stock_id,
+            permit: permit.to_owned(),
+        }
+    }
+
+    fn words(cmd: &Cmd) -> String {
+        let words: Vec<String> = cmd
+            .args_iter()
+            .map(|arg| match arg {
+                Arg::Simple(text) => String::from_utf8_lossy(text).into_owned(),
+                _ => "?".to_owned(),
+            })
+            .collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn requests_in_a_row_for_one_place_are_one_run_and_none_changes_its_turn() {
+        let requests = [
+            request(1, 10, 5, "a"),
+            request(2, 20, 6, "b"),
+            request(1, 10, 5, "c"),
+            request(1, 10, 4, "d"),
+            request(1, 10, 5, "e"),
+        ];
+        let expected = concat!(
+            "FCALL humiao_admit_runs 4 hm:{1}:state hm:{1}:permits hm:{2}:state hm:{2}:permits 900",
+            " 3 2 1 1 w:10 q:10:h5 v:5 p:a p:c w:10 q:10:h5 v:4 p:d w:10 q:10:h5 v:5 p:e",
+            " 1 1 w:20 q:20:h5 v:6 p:b",
+        );
+        assert_eq!(words(&admit_runs(&requests, 900)), expected);
+    }
 }

@@ -7,6 +7,8 @@ pub const LIBRARY_NAME: &str = "humiao_v1";
 /// Functions of the library, as `FCALL` names them.
 pub mod function {
     /// May these requests try at the ledger?
+    pub const ADMIT_RUNS: &str = "humiao_admit_runs";
+    /// The same, as releases before `ADMIT_RUNS` ask it; nothing here calls it any more.
     pub const ADMIT_MANY: &str = "humiao_admit_many";
     /// The ledger has decided; its counters come home.
     pub const SETTLE_MANY: &str = "humiao_settle_many";
@@ -40,18 +42,22 @@ pub mod function {
 const SERVER_CLOCK: &str = include_str!("../lua/shared/now.lua");
 
 /// Helpers in the order in which they build upon each other.
-const SHARED: [&str; 8] = [
+const SHARED: [&str; 11] = [
     include_str!("../lua/shared/in_slices.lua"),
+    include_str!("../lua/shared/values_in_order.lua"),
     include_str!("../lua/shared/field_values.lua"),
     include_str!("../lua/shared/counter.lua"),
     include_str!("../lua/shared/drop_permits.lua"),
     include_str!("../lua/shared/lower_live.lua"),
+    include_str!("../lua/shared/release.lua"),
     include_str!("../lua/shared/sweep.lua"),
     include_str!("../lua/shared/decide.lua"),
+    include_str!("../lua/shared/admit_session.lua"),
     include_str!("../lua/shared/join_where_not_left.lua"),
 ];
 
-const FUNCTIONS: [&str; 14] = [
+const FUNCTIONS: [&str; 15] = [
+    include_str!("../lua/functions/admit_runs.lua"),
     include_str!("../lua/functions/admit_many.lua"),
     include_str!("../lua/functions/settle_many.lua"),
     include_str!("../lua/functions/release_many.lua"),
@@ -119,6 +125,7 @@ mod tests {
     #[test]
     fn every_function_is_registered_by_exactly_one_file() {
         let names = [
+            function::ADMIT_RUNS,
             function::ADMIT_MANY,
             function::SETTLE_MANY,
             function::RELEASE_MANY,

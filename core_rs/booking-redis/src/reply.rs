@@ -23,7 +23,7 @@ pub enum Verdict {
     Unavailable,
 }
 
-/// Refusals that `admit_many` answers with a word alone.
+/// Refusals that `admit_runs` answers with a word alone.
 const REFUSALS: [Refusal; 10] = [
     Refusal::SessionClosed,
     Refusal::UnknownWindow,
@@ -89,7 +89,7 @@ pub struct SessionRead {
     pub permits: Vec<(String, i64)>,
 }
 
-/// Answers of `admit_many`.
+/// Answers of `admit_runs`.
 ///
 /// # Errors
 /// [`CacheError::UnexpectedReply`] when there are not `count` known answers.

@@ -276,6 +276,35 @@ fn another_version_of_the_library_is_replaced_on_connecting() {
 }
 
 #[test]
+fn gates_of_an_earlier_release_and_this_one_work_at_one_cache() {
+    let server = Server::start();
+    let runtime = runtime();
+    let (client, mut inbox, _done) = Inbox::start(settings(&server.url()), runtime.handle());
+    runtime.block_on(client.load(&[session(1, 1, 5)])).unwrap();
+
+    // An older gate that connects puts its library in the place of ours.
+    let older = "#!lua name=humiao_v1\nredis.register_function('humiao_admit_many', function() return {'older'} end)";
+    redis::cmd("FUNCTION")
+        .arg("LOAD")
+        .arg("REPLACE")
+        .arg(older)
+        .exec(&mut server.connection())
+        .unwrap();
+    client.submit(1, request(1, "a")).unwrap();
+    assert_eq!(inbox.take(1)[&1], Verdict::Granted);
+
+    // Ours is back, and answers the older gate as its own did.
+    let answers: Vec<String> = redis::cmd("FCALL")
+        .arg("humiao_admit_many")
+        .arg(&["2", "hm:{1}:state", "hm:{1}:permits", "10000", "2"])
+        .arg(&["w:10", "q:10:h5", "v:1", "p:a"])
+        .arg(&["w:10", "q:10:h5", "v:1", "p:b"])
+        .query(&mut server.connection())
+        .unwrap();
+    assert_eq!(answers, ["in_flight", "granted"]);
+}
+
+#[test]
 fn closing_answers_everything_that_is_still_open() {
     let server = Server::start();
     let runtime = runtime();

@@ -33,6 +33,9 @@ use redis::Value;
 use reference::Reference;
 use support::Server;
 
+/// Histories of one comparison.
+const CASES: u32 = 400;
+
 /// What both sides are compared by: per counter (version, free, live), per permit its expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -105,8 +108,8 @@ fn agree(functions: &mut Functions, history: &[Step]) -> Result<(), TestCaseErro
     Ok(())
 }
 
-/// Runs generated histories against a library; the first disagreement is an error. Returns the words it answered.
-fn compare(code: &str) -> Result<BTreeSet<&'static str>, String> {
+/// Runs generated histories against a library; the first disagreement is an error. Returns what was heard.
+fn compare(code: &str, cases: u32, as_before: bool) -> Result<Functions, String> {
     let server = Server::start();
     let mut connection = server.connection();
     redis::cmd("FUNCTION")
@@ -114,9 +117,12 @@ fn compare(code: &str) -> Result<BTreeSet<&'static str>, String> {
         .arg(code)
         .exec(&mut connection)
         .unwrap();
-    let functions = RefCell::new(Functions::new(connection));
+    let functions = RefCell::new(Functions {
+        as_before,
+        ..Functions::new(connection)
+    });
     let mut runner = TestRunner::new(Config {
-        cases: 400,
+        cases,
         max_shrink_iters: 0,
         failure_persistence: None,
         ..Config::default()
@@ -126,7 +132,7 @@ fn compare(code: &str) -> Result<BTreeSet<&'static str>, String> {
             agree(&mut functions.borrow_mut(), &steps)
         })
         .map_err(|disagreement| disagreement.to_string())?;
-    Ok(functions.into_inner().heard)
+    Ok(functions.into_inner())
 }
 
 fn library() -> Library {
@@ -135,7 +141,7 @@ fn library() -> Library {
 
 #[test]
 fn generated_histories_agree() {
-    let heard = compare(library().code()).unwrap();
+    let functions = compare(library().code(), CASES, false).unwrap();
     let words = [
         "granted",
         "rebuild",
@@ -152,21 +158,46 @@ fn generated_histories_agree() {
         "vial_not_opened",
     ];
     assert_eq!(
-        heard,
+        functions.heard,
         BTreeSet::from(words),
         "histories in which every word was said"
     );
+    for word in [
+        "granted",
+        "in_flight",
+        "window_full",
+        "channel_full",
+        "out_of_stock",
+    ] {
+        assert!(
+            functions.heard_in_runs.contains(&("granted", word)),
+            "runs in which {word} follows on granted"
+        );
+    }
+}
+
+#[test]
+fn the_function_of_releases_before_agrees_too() {
+    compare(library().code(), CASES / 4, true).unwrap();
 }
 
 #[test]
 fn control_a_library_with_one_word_wrong_disagrees() {
     for (right, wrong) in [
-        ("window.live >= window.free", "window.live > window.free"),
+        ("window.free - window.live", "window.free - window.live + 1"),
         ("now_ms < quota.x", "now_ms <= quota.x"),
         (
-            "stock.live >= stock.free % stock.x",
-            "stock.live > stock.free % stock.x",
+            "quota.free - quota.live < left",
+            "quota.free - quota.live <= left",
         ),
+        (
+            "stock.free % stock.x - stock.live",
+            "stock.free % stock.x - stock.live + 1",
+        ),
+        ("granted >= left", "granted > left"),
+        ("or lent[permit]", ""),
+        ("gone < held", "false"),
+        ("written[field] or values", "values"),
         (
             "tonumber(version) <= tonumber(stored)",
             "tonumber(version) < tonumber(stored)",
@@ -175,7 +206,10 @@ fn control_a_library_with_one_word_wrong_disagrees() {
     ] {
         let code = library().code().replace(right, wrong);
         assert_ne!(code, library().code(), "{right} is not in the library");
-        assert!(compare(&code).is_err(), "nobody noticed {wrong}");
+        assert!(
+            compare(&code, CASES, false).is_err(),
+            "nobody noticed {wrong}"
+        );
     }
 }
 
@@ -191,11 +225,35 @@ fn a_call_of_a_thousand_requests_is_decided_like_a_small_one() {
     call::load(&support::session(1, 1, 1500))
         .exec(&mut connection)
         .unwrap();
+    // A thousand runs, every other one for a channel that is not there.
+    let apart: Vec<Request> = (0..1000)
+        .map(|number| {
+            let mut request = support::request(1, &format!("apart {number}"));
+            if number % 2 == 1 {
+                request.channel = "fax".to_owned();
+            }
+            request
+        })
+        .collect();
+    let value: Value = call::admit_runs(&apart, 60_000)
+        .query(&mut connection)
+        .unwrap();
+    let verdicts = reply::verdicts(&value, 1000).unwrap();
+    assert!(
+        verdicts
+            .chunks(2)
+            .all(|pair| { *pair == [Verdict::Granted, Verdict::Refused(Refusal::WrongChannel),] })
+    );
+    let permits = apart.into_iter().map(|request| request.permit).collect();
+    call::release_many(&[(1, permits)])
+        .exec(&mut connection)
+        .unwrap();
+
     for (from, granted) in [(0, 1000), (1000, 500)] {
         let requests: Vec<Request> = (from..from + 1000)
             .map(|number| support::request(1, &format!("p{number}")))
             .collect();
-        let value: Value = call::admit_many(&requests, 60_000)
+        let value: Value = call::admit_runs(&requests, 60_000)
             .query(&mut connection)
             .unwrap();
         let verdicts = reply::verdicts(&value, 1000).unwrap();

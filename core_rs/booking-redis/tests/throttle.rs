@@ -199,14 +199,12 @@ fn generated_histories_agree() {
 fn control_a_library_with_one_word_wrong_disagrees() {
     for (right, wrong) in [
         ("scores[i] or now_us", "scores[i] or 0"),
-        (
-            "requests * interval_us, bound_us",
-            "requests * interval_us, bound_us + 1",
-        ),
+        ("* interval_us, bound_us", "* interval_us, bound_us + 1"),
         ("instants[caller] = instant\n", "\n"),
+        ("texts[instant]", "texts[1]"),
         (
-            "'-inf', string.format('%.0f', now_us)",
-            "'-inf', string.format('%.0f', now_us - 1)",
+            "'-inf', string.format('%d', now_us)",
+            "'-inf', string.format('%d', now_us - 1)",
         ),
     ] {
         let code = library().code().replace(right, wrong);

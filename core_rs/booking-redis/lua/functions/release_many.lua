@@ -15,7 +15,7 @@ redis.register_function('humiao_release_many', function(keys, args)
       permits[i] = args[at + i]
     end
     at = at + 1 + count
-    lower_live(keys[k], drop_permits(keys[k], keys[k + 1], permits))
+    release(keys[k], keys[k + 1], permits)
   end
   return redis.status_reply('OK')
 end)

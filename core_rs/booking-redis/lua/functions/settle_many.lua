@@ -9,50 +9,53 @@
              then per counter: field, version, free
   Reply      one word for each session, in order: `settled` or `rebuild`
 ]]
-local function settle_session(state_key, permits_key, permits, news)
-  if redis.call('HEXISTS', state_key, 'st') == 0 then
+local function settle_session(state_key, permits_key, args, first, permit_count, counter_count)
+  -- One look at the state for all: the status, the permits, the counters.
+  local fields = { 'st' }
+  for i = 1, permit_count do
+    fields[1 + i] = args[first + i - 1]
+  end
+  local news_at = first + permit_count
+  for i = 1, counter_count do
+    fields[1 + permit_count + i] = args[news_at + (i - 1) * 3]
+  end
+  local values = values_in_order(state_key, fields)
+  if not values[1] then
     return 'rebuild'
   end
-  local dropped = drop_permits(state_key, permits_key, permits)
-  local fields, seen = {}, {}
-  for field in pairs(dropped) do
-    fields[#fields + 1] = field
-    seen[field] = true
-  end
-  for _, new in ipairs(news) do
-    if not seen[new.field] then
-      fields[#fields + 1] = new.field
-      seen[new.field] = true
-    end
-  end
+  local dropped = drop_permits(state_key, permits_key, fields, values, 2, 1 + permit_count)
 
-  local packed = field_values(state_key, fields)
-  local counters = {}
   local answer = 'settled'
-  for field, value in pairs(packed) do
-    counters[field] = unpack_counter(value)
-    counters[field].live = math.max(counters[field].live - (dropped[field] or 0), 0)
-  end
-  for _, new in ipairs(news) do
-    local counter = counters[new.field]
-    if not counter then
-      answer = 'rebuild'
+  local written, writes, n = {}, {}, 0
+  for i = 1, counter_count do
+    local field = fields[1 + permit_count + i]
+    -- A counter that is named again goes on from what the news before made of it.
+    local before = written[field] or values[1 + permit_count + i]
+    if before then
+      local after = before
+      if dropped[field] then
+        after = lower_counter(after, dropped[field])
+        dropped[field] = nil
+      end
+      local at = news_at + (i - 1) * 3
+      after = renew_counter(after, args[at + 1], args[at + 2])
+      if after ~= before then
+        written[field] = after
+        writes[n + 1] = field
+        writes[n + 2] = after
+        n = n + 2
+      end
     else
-      renew_counter(counter, new.version, new.free)
+      answer = 'rebuild'
     end
   end
-
-  local writes = {}
-  for field, counter in pairs(counters) do
-    local value = pack_counter(counter)
-    if value ~= packed[field] then
-      writes[#writes + 1] = field
-      writes[#writes + 1] = value
-    end
-  end
-  in_slices(#writes, function(first, last)
-    redis.call('HSET', state_key, unpack(writes, first, last))
+  in_slices(n, function(from, to)
+    redis.call('HSET', state_key, unpack(writes, from, to))
   end)
+  -- What is left are counters of permits that no news names.
+  if next(dropped) then
+    lower_live(state_key, dropped)
+  end
   return answer
 end
 
@@ -61,17 +64,8 @@ redis.register_function('humiao_settle_many', function(keys, args)
   local at = 1
   for k = 1, #keys, 2 do
     local permit_count, counter_count = tonumber(args[at]), tonumber(args[at + 1])
-    at = at + 2
-    local permits, news = {}, {}
-    for i = 1, permit_count do
-      permits[i] = args[at]
-      at = at + 1
-    end
-    for i = 1, counter_count do
-      news[i] = { field = args[at], version = args[at + 1], free = args[at + 2] }
-      at = at + 3
-    end
-    answers[#answers + 1] = settle_session(keys[k], keys[k + 1], permits, news)
+    answers[#answers + 1] = settle_session(keys[k], keys[k + 1], args, at + 2, permit_count, counter_count)
+    at = at + 2 + permit_count + counter_count * 3
   end
   return answers
 end)

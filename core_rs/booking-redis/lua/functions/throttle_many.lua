@@ -10,52 +10,52 @@
 
   Instants are integers below 2^53 (the year 2255), which a double holds exactly.
 ]]
-local function throttle_bucket(key, args, first, count, interval_us, ahead_max_us, now_us, answers)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now_us))
+local function throttle_bucket(key, args, first, count, interval_us, ahead_max_us, now_us, answers, texts)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%d', now_us))
 
   local bound_us = now_us + ahead_max_us
-  local instants = {}
   local answered = #answers
   in_slices(count, function(from, to)
-    local callers = {}
-    for i = from, to do
-      callers[#callers + 1] = args[first + (i - 1) * 2]
+    local callers, named = {}, to - from + 1
+    local before = first + (from - 1) * 2 - 2
+    for i = 1, named do
+      callers[i] = args[before + i * 2]
     end
     local scores = redis.call('ZMSCORE', key, unpack(callers))
-    -- A caller named again has an instant in memory already; one that the sweep left lies ahead of now.
-    for i, caller in ipairs(callers) do
-      instants[caller] = instants[caller] or tonumber(scores[i] or now_us)
-    end
-    for i, caller in ipairs(callers) do
-      local requests = tonumber(args[first + (from + i - 2) * 2 + 1])
-      local instant = math.min(instants[caller] + requests * interval_us, bound_us)
+    local instants, adds = {}, {}
+    for i = 1, named do
+      local caller = callers[i]
+      -- A caller named again has an instant in memory already; one that the sweep left lies ahead of now.
+      local instant = instants[caller] or tonumber(scores[i] or now_us)
+      instant = math.min(instant + args[before + i * 2 + 1] * interval_us, bound_us)
       instants[caller] = instant
-      answers[answered + from + i - 1] = instant - now_us
+      answers[answered + i] = instant - now_us
+      -- Who comes for the first time gets the same instant as many others: it is written out once.
+      local text = texts[instant]
+      if not text then
+        text = string.format('%d', instant)
+        texts[instant] = text
+      end
+      adds[i * 2 - 1] = text
+      adds[i * 2] = caller
     end
+    answered = answered + named
+    -- Of a caller named again the last instant stays.
+    redis.call('ZADD', key, unpack(adds))
   end)
-
-  local adds = {}
-  for caller, instant in pairs(instants) do
-    local n = #adds
-    adds[n + 1] = string.format('%.0f', instant)
-    adds[n + 2] = caller
-  end
-  in_slices(#adds, function(from, to)
-    redis.call('ZADD', key, unpack(adds, from, to))
-  end)
-  if #adds > 0 then
+  if count > 0 then
     -- No instant lies further ahead, so the whole bucket may go with the last one.
-    redis.call('PEXPIRE', key, string.format('%.0f', math.ceil(ahead_max_us / 1000) + 1))
+    redis.call('PEXPIRE', key, string.format('%d', math.ceil(ahead_max_us / 1000) + 1))
   end
 end
 
 redis.register_function('humiao_throttle_many', function(keys, args)
   local now_us = now(args) * 1000
-  local answers = {}
+  local answers, texts = {}, {}
   local at = 1
   for k = 1, #keys do
     local interval_us, ahead_max_us, count = tonumber(args[at]), tonumber(args[at + 1]), tonumber(args[at + 2])
-    throttle_bucket(keys[k], args, at + 3, count, interval_us, ahead_max_us, now_us, answers)
+    throttle_bucket(keys[k], args, at + 3, count, interval_us, ahead_max_us, now_us, answers, texts)
     at = at + 3 + count * 2
   end
   return answers

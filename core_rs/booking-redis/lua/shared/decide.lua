@@ -1,7 +1,9 @@
--- May this request try? Answers a refusal word (and the instant to come back, where there is one), or nil for yes.
--- The order of the checks is the order of booking-core's admission model.
--- window, quota, stock: counters or nil; taken: true when the permit is live already.
-local function decide(now_ms, open, window, quota, stock, taken)
+-- May requests for one window, quota and stock try? First what refuses them all, then whether a permit is live already,
+-- then the room that is left: together the order of the checks is the order of booking-core's admission model.
+
+-- What refuses them all: a word (and the instant to come back, where there is one), or nil.
+-- window, quota, stock: counters, or false where the session has none such.
+local function refuse_all(now_ms, open, window, quota, stock)
   if not open then
     return 'session_closed'
   end
@@ -20,21 +22,21 @@ local function decide(now_ms, open, window, quota, stock, taken)
   if now_ms < quota.x then
     return 'not_yet_bookable', quota.x
   end
-  if taken then
-    return 'in_flight'
+  return nil
+end
+
+-- How many more may try (none where not above zero), and the word for those after them: what is used up first.
+local function room_left(now_ms, window, quota, stock)
+  local left, word = window.free - window.live, 'window_full'
+  if left > 0 and quota.free - quota.live < left then
+    left, word = quota.free - quota.live, 'channel_full'
   end
-  if window.live >= window.free then
-    return 'window_full'
-  end
-  if quota.live >= quota.free then
-    return 'channel_full'
-  end
-  if stock.live >= stock.free then
-    return 'out_of_stock'
+  if left > 0 and stock.free - stock.live < left then
+    left, word = stock.free - stock.live, 'out_of_stock'
   end
   -- Limits are whole vials, so what is left modulo the vial size is the rest of the vial that has been begun.
-  if stock.y and now_ms >= stock.y and stock.live >= stock.free % stock.x then
-    return 'vial_not_opened'
+  if left > 0 and stock.y and now_ms >= stock.y and stock.free % stock.x - stock.live < left then
+    left, word = stock.free % stock.x - stock.live, 'vial_not_opened'
   end
-  return nil
+  return left, word
 end

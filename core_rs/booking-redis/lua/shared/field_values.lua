@@ -1,11 +1,8 @@
 -- The values of many fields of one hash, as a table field -> value; absent fields are absent.
 local function field_values(state_key, fields)
   local values = {}
-  in_slices(#fields, function(first, last)
-    local slice = redis.call('HMGET', state_key, unpack(fields, first, last))
-    for i = first, last do
-      values[fields[i]] = slice[i - first + 1] or nil
-    end
-  end)
+  for i, value in ipairs(values_in_order(state_key, fields)) do
+    values[fields[i]] = value or nil
+  end
   return values
 end

@@ -5,13 +5,12 @@ local function lower_live(state_key, dropped)
   for field in pairs(dropped) do
     fields[#fields + 1] = field
   end
-  local packed = field_values(state_key, fields)
   local writes = {}
-  for field, value in pairs(packed) do
-    local counter = unpack_counter(value)
-    counter.live = math.max(counter.live - dropped[field], 0)
-    writes[#writes + 1] = field
-    writes[#writes + 1] = pack_counter(counter)
+  for i, packed in ipairs(values_in_order(state_key, fields)) do
+    if packed then
+      writes[#writes + 1] = fields[i]
+      writes[#writes + 1] = lower_counter(packed, dropped[fields[i]])
+    end
   end
   in_slices(#writes, function(first, last)
     redis.call('HSET', state_key, unpack(writes, first, last))

@@ -2,6 +2,6 @@
 local function sweep(state_key, permits_key, now_ms)
   local expired = redis.call('ZRANGEBYSCORE', permits_key, '-inf', now_ms)
   if #expired > 0 then
-    lower_live(state_key, drop_permits(state_key, permits_key, expired))
+    release(state_key, permits_key, expired)
   end
 end

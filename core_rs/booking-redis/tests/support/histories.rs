@@ -59,6 +59,25 @@ fn request() -> impl Strategy<Value = Request> {
     )
 }
 
+/// Requests in a row for one place.
+fn run() -> impl Strategy<Value = Vec<Request>> {
+    (request(), prop::collection::vec(permit(), 2..7)).prop_map(|(first, permits)| {
+        permits
+            .into_iter()
+            .map(|permit| Request {
+                permit,
+                ..first.clone()
+            })
+            .collect()
+    })
+}
+
+/// Requests of one call: lone ones and runs, over places and sessions as it comes.
+fn requests() -> impl Strategy<Value = Vec<Request>> {
+    let some = prop_oneof![2 => request().prop_map(|request| vec![request]), 1 => run()];
+    prop::collection::vec(some, 1..7).prop_map(|parts| parts.concat())
+}
+
 fn counter() -> impl Strategy<Value = Counter> {
     prop_oneof![
         window_id().prop_map(|window_id| Counter::Window { window_id }),
@@ -68,22 +87,30 @@ fn counter() -> impl Strategy<Value = Counter> {
     ]
 }
 
+/// Permits that end; now and then all of them are named twice.
+fn ended() -> impl Strategy<Value = Vec<String>> {
+    let permits = prop::collection::vec(permit(), 0..4);
+    (permits, prop::bool::weighted(0.3)).prop_map(|(mut permits, twice)| {
+        if twice {
+            permits.extend_from_within(..);
+        }
+        permits
+    })
+}
+
 fn settlement() -> impl Strategy<Value = Settlement> {
     let news = (counter(), 1..8_u64, 0..7_u32).prop_map(|(counter, version, free)| CounterNews {
         counter,
         version,
         free,
     });
-    (
-        session_id(),
-        prop::collection::vec(permit(), 0..4),
-        prop::collection::vec(news, 0..4),
-    )
-        .prop_map(|(session_id, permits, news)| Settlement {
+    (session_id(), ended(), prop::collection::vec(news, 0..4)).prop_map(
+        |(session_id, permits, news)| Settlement {
             session_id,
             permits,
             news,
-        })
+        },
+    )
 }
 
 /// Sessions with two of the three windows, channels and stocks that requests may name.
@@ -149,9 +176,9 @@ fn state() -> impl Strategy<Value = SessionState> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => prop_oneof![3 => 0..900_i64, 1 => Just(i64::from(PERMIT_TTL_MS))].prop_map(Step::Pass),
-        8 => prop::collection::vec(request(), 1..10).prop_map(Step::Admit),
+        8 => requests().prop_map(Step::Admit),
         3 => prop::collection::vec(settlement(), 1..4).prop_map(Step::Settle),
-        2 => (session_id(), prop::collection::vec(permit(), 0..4)).prop_map(|(id, permits)| Step::Release(id, permits)),
+        2 => (session_id(), ended()).prop_map(|(id, permits)| Step::Release(id, permits)),
         3 => state().prop_map(Step::Load),
         1 => session_id().prop_map(Step::Forget),
     ]
