@@ -58,7 +58,7 @@ async def server_versions(town: Town) -> dict[str, str]:
         "postgresql": await town.sql.fetchval("SHOW server_version"),
         "postgresql_settings": await town.sql.fetchval(
             "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN "
-            "('fsync', 'full_page_writes', 'synchronous_commit', 'shared_buffers')"
+            "('fsync', 'full_page_writes', 'synchronous_commit', 'shared_buffers', 'min_wal_size')"
         ),
     }
 

@@ -46,7 +46,7 @@ class Spot:
 
 
 class Town:
-    """Servers that last for the run. PostgreSQL with fsync and full pages, Valkey with its append-only file."""
+    """Servers that last for the run. PostgreSQL with fsync and full pages, Valkey without a file."""
 
     def __init__(self, home: Path) -> None:
         self._home = home

@@ -9,7 +9,6 @@ use std::time::Duration;
 use booking_core::time::Instant;
 use booking_gate::gate::Gate;
 use booking_gate::lanes::{Lanes, Waiting};
-use booking_gate::limits::Rate;
 use booking_gate::problem::{Kind, Problems};
 use booking_gate::serve::{Doors, Serving, runtime, serve};
 use booking_gate::settings::{Settings, Upstream};
@@ -28,6 +27,7 @@ use uuid::Uuid;
 use crate::bell::Bell;
 use crate::errors::from_cache;
 use crate::ledger::Way;
+use crate::options::{option, rate, seconds};
 use crate::rooms::PyGateRooms;
 
 /// Codes that the gate answers with by itself.
@@ -187,33 +187,6 @@ fn address(text: &str) -> PyResult<SocketAddr> {
         .ok()
         .and_then(|mut found| found.next())
         .ok_or_else(|| PyValueError::new_err(format!("{text} is no address")))
-}
-
-/// One option out of the keyword arguments, which all have to be there.
-pub fn option<'py, T: for<'a> FromPyObject<'a, 'py>>(
-    options: &Bound<'py, PyDict>,
-    name: &str,
-) -> PyResult<T> {
-    let value = options
-        .get_item(name)?
-        .ok_or_else(|| PyValueError::new_err(format!("{name} is missing")))?;
-    value.extract().map_err(Into::into)
-}
-
-pub fn seconds(options: &Bound<'_, PyDict>, name: &str) -> PyResult<Duration> {
-    let seconds: f64 = option(options, name)?;
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| PyValueError::new_err(format!("{name} must be a time")))
-}
-
-fn rate(options: &Bound<'_, PyDict>, name: &str) -> PyResult<Rate> {
-    let (per_s, burst): (f64, u32) = option(options, name)?;
-    if !(per_s > 0.0 && per_s.is_finite()) || burst == 0 {
-        return Err(PyValueError::new_err(format!("{name} must be above zero")));
-    }
-    Ok(Rate { per_s, burst })
 }
 
 fn settings(options: &Bound<'_, PyDict>) -> PyResult<Settings> {

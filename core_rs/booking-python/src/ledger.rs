@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::gate::{option, seconds};
+use crate::options::{option, seconds};
 
 /// The way to the ledger, made anew for each writer.
 #[derive(Clone)]

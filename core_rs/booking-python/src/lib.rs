@@ -7,6 +7,7 @@ mod gate;
 mod ledger;
 mod lottery;
 mod model;
+mod options;
 mod outcome;
 mod room;
 mod rooms;

@@ -25,7 +25,7 @@ from humiao.cli.records import records_app
 from humiao.cli.room import app as room_app
 from humiao.cli.school import school_app
 from humiao.cli.waitlist import app as waitlist_app
-from humiao.settings import Settings
+from humiao.settings import Settings, keep_memory
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -145,6 +145,7 @@ def gate(city: OfCity = "") -> None:
     """抢号入口 / the gate: answers the hot routes, passes everything else on to the API; run as many as needed."""
     import uvloop
 
+    keep_memory()  # before the core is loaded, which the next line does
     from humiao.gate.run import main
 
     del city

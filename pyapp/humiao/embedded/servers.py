@@ -46,10 +46,8 @@ class EmbeddedServers:
         """kill -9."""
         self.valkey.kill()
 
-    async def restart_valkey(self, *, empty: bool = False) -> None:
-        """Start it again on its port, with what it had written or with nothing; it must have been killed or stopped."""
-        if empty:
-            self.valkey.wipe()
+    async def restart_valkey(self) -> None:
+        """Start it again on its port, empty; it must have been killed or stopped."""
         await self.valkey.start_async()
 
     async def stop(self) -> None:

@@ -1,10 +1,9 @@
-"""An embedded Valkey: append-only file, password needed, never evicting, on a loopback port.
+"""An embedded Valkey: password needed, never evicting, on a loopback port, and nothing of it on disk.
 
-The file outlives a killed process. It is synced when the system likes (docs/decisions/0022): what the cache says is
-copied from the ledger, whose commits wait for the same disk.
+What it says is copied from the ledger and asked for where it is missing; its file would share a disk with the ledger's
+log, and commits would wait for it (docs/decisions/0022).
 """
 
-import shutil
 import signal
 import socket
 from pathlib import Path
@@ -41,12 +40,12 @@ class Valkey(Server):
         self._write(
             configuration,
             f'bind 127.0.0.1\nport {self.port}\ndir "{data}"\nrequirepass {self.password}\nset-proc-title no\n'
-            'appendonly yes\nappendfsync no\nsave ""\nmaxmemory-policy noeviction\ndaemonize no\n',
+            'appendonly no\nsave ""\nmaxmemory-policy noeviction\ndaemonize no\n',
         )
         return [reach_copy(server, (server,), self._user, data.parent / "binaries"), configuration]
 
     def _answers(self, data: Path) -> bool:
-        """It takes the password and answers PING, which it does not while it still reads its file."""
+        """It takes the password and answers PING."""
         del data
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=0.5) as connection:
@@ -57,7 +56,3 @@ class Valkey(Server):
         except OSError:
             return False
         return answer == b"+OK\r\n+PONG\r\n"
-
-    def wipe(self) -> None:
-        """Forget everything it had written; the next start is an empty one. It must not run."""
-        shutil.rmtree(self.data / "appendonlydir", ignore_errors=True)

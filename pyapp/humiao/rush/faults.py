@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 from typing import Any, Literal
 from uuid import uuid4
@@ -14,7 +13,6 @@ from humiao.booking.cache import Gatekeeper
 from humiao.booking.engine import BookingEngine
 from humiao.booking.ledger import Ledger
 from humiao.embedded.city import running_city
-from humiao.embedded.valkey import Valkey
 from humiao.errors import unwrap
 from humiao.kit.database import DISCONNECTED, Database
 from humiao.kit.sql import statement
@@ -41,9 +39,6 @@ class Striker:
         """Let it happen; returns how many places there are from now on."""
         if fault == "quota":
             return await self._edit_quota(goal, places)
-        if fault == "valkey":
-            # Its file goes first, for the launcher starts it again within a third of a second: it comes back empty.
-            shutil.rmtree(Valkey(self._settings.home).data / "appendonlydir", ignore_errors=True)
         # What was killed a moment ago may still be on its way back.
         while not self._kill(STRUCK[fault]):  # noqa: ASYNC110 - the launcher tells nobody
             await asyncio.sleep(0.1)
