@@ -1,5 +1,6 @@
 //! The ledger itself: one connection for one writer, opened when it is needed and again when it broke.
 
+use std::error::Error as StdError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use booking_core::time::Instant;
@@ -168,10 +169,11 @@ fn instant(at: SystemTime) -> Instant {
 fn trouble(error: &Error) -> Trouble {
     let Some(said) = error.as_db_error() else {
         // Not the server's word: it could not be reached, broke off, or sent what is not understood.
-        return if error.is_closed() || io_error(error) {
-            Trouble::Away(error.to_string())
+        let text = with_causes(error);
+        return if error.is_closed() || causes(error).any(<dyn StdError>::is::<std::io::Error>) {
+            Trouble::Away(text)
         } else {
-            Trouble::Broken(error.to_string())
+            Trouble::Broken(text)
         };
     };
     let code = said.code();
@@ -206,13 +208,13 @@ fn trouble(error: &Error) -> Trouble {
     }
 }
 
-fn io_error(error: &Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if cause.is::<std::io::Error>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
+fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| {
+        (*cause).source()
+    })
+}
+
+fn with_causes(error: &Error) -> String {
+    let causes = causes(error).map(|cause| format!(": {cause}"));
+    std::iter::once(error.to_string()).chain(causes).collect()
 }
