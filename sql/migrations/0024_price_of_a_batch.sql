@@ -7,7 +7,7 @@
 --   * Entries of the audit chain, their link and the head of the lane are one statement, which does nothing where the
 --     lane of this backend does not exist yet: it is made, and the statement is done again.
 
-CREATE FUNCTION move_counters_of_one(move counter_move) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION move_counters_of_one(move counter_move) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     moved  boolean;
 BEGIN
@@ -24,58 +24,24 @@ BEGIN
         WHERE stock_id = move.stock_id AND (SELECT count(*) FROM moved_quotas) = 1 RETURNING 1
     )
     SELECT count(*) = 1 INTO moved FROM moved_stocks;
-    RETURN moved;
-END $$;
-COMMENT ON FUNCTION move_counters_of_one IS 'moves the counters of one place; false where one of them does not exist';
-
-CREATE OR REPLACE FUNCTION move_counters(moves counter_move[]) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    expected  integer;
-    locked    integer;
-BEGIN
-    IF cardinality(moves) = 1 THEN
-        IF NOT move_counters_of_one(moves[1]) THEN
-            RAISE EXCEPTION 'a claim names a window, channel or stock that does not exist' USING ERRCODE = '23503';
-        END IF;
-        RETURN;
-    END IF;
-    WITH move AS MATERIALIZED (
-        SELECT window_id, channel, stock_id FROM unnest(moves)
-    ), locked_windows AS MATERIALIZED (
-        SELECT window_id FROM windows WHERE window_id IN (SELECT window_id FROM move)
-        ORDER BY window_id FOR NO KEY UPDATE
-    ), locked_quotas AS MATERIALIZED (
-        SELECT window_id FROM window_quotas
-        WHERE (window_id, channel) IN (SELECT window_id, channel FROM move)
-          AND (SELECT count(*) FROM locked_windows) >= 0
-        ORDER BY window_id, channel FOR NO KEY UPDATE
-    ), locked_stocks AS MATERIALIZED (
-        SELECT stock_id FROM session_stocks WHERE stock_id IN (SELECT stock_id FROM move)
-          AND (SELECT count(*) FROM locked_quotas) >= 0
-        ORDER BY stock_id FOR NO KEY UPDATE
-    )
-    SELECT l.stocks + (SELECT count(*) FROM locked_windows) + (SELECT count(*) FROM locked_quotas),
-           (SELECT count(DISTINCT window_id) + count(DISTINCT (window_id, channel)) + count(DISTINCT stock_id) FROM move)
-    INTO locked, expected
-    FROM (SELECT count(*) AS stocks FROM locked_stocks) AS l;
-    IF locked <> expected THEN
+    IF NOT moved THEN
         RAISE EXCEPTION 'a claim names a window, channel or stock that does not exist' USING ERRCODE = '23503';
     END IF;
-    WITH move AS MATERIALIZED (
-        SELECT * FROM unnest(moves)
-    ), changed_windows AS (
-        UPDATE windows w SET held = w.held + d.held, booked = w.booked + d.booked
-        FROM (SELECT window_id, sum(held) AS held, sum(booked) AS booked FROM move GROUP BY 1) AS d
-        WHERE w.window_id = d.window_id
-    ), changed_quotas AS (
-        UPDATE window_quotas q SET held = q.held + d.held, booked = q.booked + d.booked
-        FROM (SELECT window_id, channel, sum(held) AS held, sum(booked) AS booked FROM move GROUP BY 1, 2) AS d
-        WHERE q.window_id = d.window_id AND q.channel = d.channel
-    )
-    UPDATE session_stocks s SET held = s.held + d.held, booked = s.booked + d.booked
-    FROM (SELECT stock_id, sum(held) AS held, sum(booked) AS booked FROM move GROUP BY 1) AS d
-    WHERE s.stock_id = d.stock_id;
 END $$;
+COMMENT ON FUNCTION move_counters_of_one IS 'moves the counters of one place, which have to be there';
+
+ALTER FUNCTION move_counters(counter_move[]) RENAME TO move_counters_of_many;
+COMMENT ON FUNCTION move_counters_of_many IS 'locks the counters of all places in order, then moves them';
+
+CREATE FUNCTION move_counters(moves counter_move[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF cardinality(moves) = 1 THEN
+        PERFORM move_counters_of_one(moves[1]);
+    ELSE
+        PERFORM move_counters_of_many(moves);
+    END IF;
+END $$;
+COMMENT ON FUNCTION move_counters IS 'moves counters as claims did; windows, quotas, stocks, each in one order for everybody';
 
 CREATE OR REPLACE FUNCTION claims_made() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

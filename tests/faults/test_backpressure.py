@@ -39,7 +39,9 @@ async def test_a_ledger_that_stands_still_is_felt_at_the_door(
         try:
             async with locked(settings, world):
                 waiting = [asyncio.create_task(line.ask(request)) for line, request in zip(lines, first, strict=True)]
-                await door.until(DEPTH, BOUND)
+                reached = asyncio.create_task(door.until(DEPTH, BOUND))
+                done, _ = await asyncio.wait([reached, *waiting], return_when=asyncio.FIRST_COMPLETED)
+                assert done == {reached}, [task.result() for task in waiting if task.done()]
                 others = [await Line.open(door.port) for _ in range(10)]
                 refused: list[tuple[Answer, float]] = []
                 for start in range(0, CROWD, len(others)):

@@ -1,6 +1,8 @@
-//! `Gate`: the listener of the rush. Holds go to the ledger without Python; what else is asked of the ledger's side goes
-//! through it: such work gathers in an outbox and a bell wakes the event loop, which takes everything at once; answers come back in lists.
-//! The threads that serve residents never touch Python.
+//! `Gate`: the listener of the rush.
+//!
+//! Holds go to the ledger without Python. What else is asked of the ledger's side goes through it: such work gathers in an
+//! outbox and a bell wakes the event loop, which takes everything at once; answers come back in lists. The threads that
+//! serve residents never touch Python.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

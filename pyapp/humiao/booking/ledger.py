@@ -148,15 +148,6 @@ class Ledger:
         """`_persist` in a transaction, for wishes and decisions."""
         return Batch(*await self._persist(name, wishes, write, self._database.transaction, BUSY))
 
-    async def hold_rows(self, holds: HoldColumns) -> tuple[list[Any], list[Any]]:
-        """Hold places for a batch, all or none per hold: rows of booking/hold_many, words first, then counters."""
-
-        async def write(connection: Any, part: HoldColumns) -> tuple[list[Any], list[Any]]:
-            rows = await connection.fetch(statement("booking/hold_many"), *part.columns, self._hold_ttl_ms)
-            return rows[: len(part)], rows[len(part) :]
-
-        return await self._persist("hold", holds, write, self._database.single, (None, BUSY.code, None, None))
-
     async def hold_many(self, wishes: list[HoldWish]) -> Batch:
         """Hold places for a batch, all or none per wish. Codes: see sql/queries/booking/hold_many.sql."""
         columns = HoldColumns(
@@ -175,7 +166,13 @@ class Ledger:
                 [w.pass_generation for w in wishes],
             ]
         )
-        words, counters = await self.hold_rows(columns)
+
+        async def write(connection: Any, part: HoldColumns) -> tuple[list[Any], list[Any]]:
+            rows = await connection.fetch(statement("booking/hold_many"), *part.columns, self._hold_ttl_ms)
+            return rows[: len(part)], rows[len(part) :]
+
+        nothing_had = (None, BUSY.code, None, None)
+        words, counters = await self._persist("hold", columns, write, self._database.single, nothing_had)
         return Batch(
             [Decision(code, answer, retry_at) for _, code, retry_at, answer, *_ in words],
             [_counter(row) for row in counters],
