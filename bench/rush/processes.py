@@ -19,6 +19,9 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 # Held to the load's core they would be measured by what it leaves them, while the contender's stands half idle.
 APP_CPU, LOAD_CPU = (0, 1) if (os.cpu_count() or 1) > 1 else (0, 0)
 STORE_CPUS = {APP_CPU, LOAD_CPU}
+# An open loop, and the peak that it is a share of: the load goes where there is room as well. On a core that it shares
+# with PostgreSQL each waits for the other while the contender's stands half idle, told as the contender's time.
+ROAMING = {APP_CPU, LOAD_CPU}
 
 
 def allow_files() -> None:
@@ -80,6 +83,11 @@ class Started:
             await asyncio.sleep(0.05)
         self._process.kill()
         self._process.wait()
+
+
+def on(cpus: Iterable[int]) -> list[str]:
+    """The beginning of a command that is kept on some cores."""
+    return ["taskset", "-c", ",".join(map(str, sorted(cpus)))]
 
 
 def python(*words: str) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import uvloop
 
 from bench.rush.contenders import Gate
-from bench.rush.processes import LOAD_CPU
+from bench.rush.processes import LOAD_CPU, on
 from bench.rush.stage import Stage
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "performance"
@@ -24,7 +24,7 @@ RATE_MAX = 20_000
 async def sampled(gate: Gate, data: Path) -> asyncio.subprocess.Process:
     """Begin to sample a gate; it ends by itself."""
     return await asyncio.create_subprocess_exec(
-        "taskset", "-c", str(LOAD_CPU), "perf", "record", "-q", "-e", "cpu-clock", "-F", str(SAMPLES_PER_S),
+        *on({LOAD_CPU}), "perf", "record", "-q", "-e", "cpu-clock", "-F", str(SAMPLES_PER_S),
         "--call-graph", "dwarf,16384", "-p", str(gate.pid), "-o", data, "--", "sleep", str(SECONDS - 1),
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Where it is measured: a town on the second core, residents with what they show, and one round after another."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from bench.rush.audit import Audit, audit, faults_in
 from bench.rush.contenders import Contender, Gate, Taken
 from bench.rush.pace import GRANTED, Pace, built, faults_of, paced
 from bench.rush.people import People
-from bench.rush.processes import STORE_CPUS, cpu_s, family, pin
+from bench.rush.processes import LOAD_CPU, STORE_CPUS, cpu_s, family, pin
 from bench.rush.requests import Plan
 from bench.rush.single import ask, first
 from bench.rush.wrk import Shot, wrk
@@ -104,12 +104,14 @@ class Stage:
             "valkey": cpu_s(family(self.town.valkey.pid or 0)),
         }
 
-    async def holds(self, contender: Contender, *, windows: int, seconds: float, rate_max: int) -> Round:
+    async def holds(
+        self, contender: Contender, *, windows: int, seconds: float, rate_max: int, cpus: Iterable[int] = (LOAD_CPU,)
+    ) -> Round:
         """A round in which there is a place for everybody; `rate_max` requests a second at most are prepared."""
         # Every first request of the file finds a place; a window is never the reason for a refusal here.
         count = min(int(seconds * rate_max), len(self.people.ids), windows * WINDOW_MAX)
         spots = await contender.open_round(windows, -(-count // windows))
-        return await self._round(contender, self.plan(spots, count), seconds, loop=False)
+        return await self._round(contender, self.plan(spots, count), seconds, loop=False, cpus=cpus)
 
     async def sold_out(self, contender: Contender, *, seconds: float, people: int = 20_000) -> Round:
         """A round in which everything is gone before it begins."""
@@ -153,10 +155,12 @@ class Stage:
         in_time = sum(answer.took_ms <= IN_TIME_MS for answer in granted)
         return PacedRound(rate, seen, taken.claims, during / seen.seconds, in_time, tuple(faults), used)
 
-    async def _round(self, contender: Contender, plan: Plan, seconds: float, *, loop: bool) -> Round:
+    async def _round(
+        self, contender: Contender, plan: Plan, seconds: float, *, loop: bool, cpus: Iterable[int] = (LOAD_CPU,)
+    ) -> Round:
         before = self._cpu_s(contender)
         self.loading.set()
-        shot = await wrk(contender.port, plan.path, connections=CONNECTIONS, seconds=seconds, loop=loop)
+        shot = await wrk(contender.port, plan.path, connections=CONNECTIONS, seconds=seconds, loop=loop, cpus=cpus)
         self.loading.clear()
         used = {name: round(total - before[name], 2) for name, total in self._cpu_s(contender).items()}
         used["wrk"] = shot.cpu_s

@@ -4,10 +4,11 @@ import asyncio
 import json
 import resource
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.rush.processes import LOAD_CPU
+from bench.rush.processes import LOAD_CPU, on
 
 SCRIPT = Path(__file__).with_name("replay.lua")
 
@@ -33,12 +34,20 @@ class Shot:
         return self.answered - self.refused
 
 
-async def wrk(port: int, requests: Path, *, connections: int, seconds: float, loop: bool = False) -> Shot:
-    """Load one port of this machine for so long."""
+async def wrk(
+    port: int,
+    requests: Path,
+    *,
+    connections: int,
+    seconds: float,
+    loop: bool = False,
+    cpus: Iterable[int] = (LOAD_CPU,),
+) -> Shot:
+    """Load one port of this machine for so long, from some of its cores."""
     program = shutil.which("wrk")
     assert program, "wrk is missing: tools/loaders installs it"
     process = await asyncio.create_subprocess_exec(
-        "taskset", "-c", str(LOAD_CPU), program, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "30s",
+        *on(cpus), program, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "30s",
         "-s", str(SCRIPT), f"http://127.0.0.1:{port}/", "--", str(requests), "loop" if loop else "stream",
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip

@@ -1,18 +1,28 @@
--- Tables to which every hold adds are vacuumed at a tenth of the usual pace. With checksums a vacuum logs each page that it
--- marks, whole: 40 MB a second into the log that commits wait for, for seconds, within minutes of a rush's beginning. At
--- 4 MB a second (a step marks ten pages) nobody notices it, and that is still some 20,000 rows a second.
+-- Autovacuum keeps out of the way of a rush. With checksums it logs each page that it marks, whole: 40 MB a second into
+-- the log that commits wait for, for seconds, within minutes of the first hold.
+--
+-- Design, for the tables to which every hold adds a row
+--   * They are vacuumed at a tenth of the usual pace. 4 MB a second, which nobody notices, is some 20,000 rows.
+--   * Additions bring a vacuum about after a million of them, on top of the usual share of the table. Dead rows do as
+--     ever.
+--   * A table that is read by its key alone does without new statistics for as long: no plan depends on them.
 
-CREATE FUNCTION vacuum_unhurriedly(growing regclass) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION vacuum_unhurriedly(growing regclass, by_key_alone boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('ALTER TABLE %s SET (autovacuum_vacuum_cost_delay = 20)', growing);
+    EXECUTE format('ALTER TABLE %s SET (autovacuum_vacuum_cost_delay = 20, '
+                   'autovacuum_vacuum_insert_threshold = 1000000)', growing);
+    IF by_key_alone THEN
+        EXECUTE format('ALTER TABLE %s SET (autovacuum_analyze_threshold = 1000000)', growing);
+    END IF;
 END $$;
-COMMENT ON FUNCTION vacuum_unhurriedly IS 'has autovacuum rest 20 ms between its steps; a step marks ten pages';
+COMMENT ON FUNCTION vacuum_unhurriedly IS 'for a table to which every hold adds a row';
 
+SELECT vacuum_unhurriedly('claims', by_key_alone => false);
 -- A partitioned table takes no such setting: each partition is told, those to come when they are made.
-SELECT vacuum_unhurriedly(growing) FROM (
+SELECT vacuum_unhurriedly(growing, by_key_alone => true) FROM (
     SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass
-    UNION ALL SELECT unnest('{audit_links, claims, live_claims, idempotency_keys}'::regclass[])
-) AS every_hold (growing);
+    UNION ALL SELECT unnest('{audit_links, live_claims, idempotency_keys}'::regclass[])
+) AS added_to (growing);
 
 CREATE OR REPLACE FUNCTION audit_make_partitions(months_ahead integer) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
@@ -28,7 +38,7 @@ BEGIN
                            WHERE at >= month AND at < (month + interval '1 month')) THEN
             EXECUTE format('CREATE TABLE %I PARTITION OF audit_entries FOR VALUES FROM (%L) TO (%L)',
                            name, month, (month + interval '1 month')::date);
-            PERFORM vacuum_unhurriedly(name::regclass);
+            PERFORM vacuum_unhurriedly(name::regclass, by_key_alone => true);
             made := made + 1;
         END IF;
     END LOOP;
