@@ -14,7 +14,7 @@ from bench.rush.stage import CONNECTIONS, PacedRound, Round, Stage
 ROUNDS = 5  # after one that warms plans and caches
 HOLD_S, SOLD_OUT_S, PACED_S = 3, 3, 4
 RATE_MAX = 30_000  # requests a second for which files are long enough
-PEOPLE = 200_000
+PEOPLE = 250_000
 PACED_ROUNDS = 5
 OVERLOADS = (0.7, 1.0, 2.0, 5.0)
 OVERLOAD_CONNECTIONS = 8192  # more than may wait for the ledger, so that the gate has to turn away

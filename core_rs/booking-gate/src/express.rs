@@ -7,12 +7,14 @@
 //! * The decisions and the words are those of [`service`](crate::service); only the reading and the writing differ.
 //! * Who was turned away for want of room is not listened to for a moment, so that the time goes to those who are in.
 //! * A head has to arrive whole within the time that hyper gives it, a body within its own; requests that lie in one
-//!   buffer are answered in order by one write.
+//!   buffer are answered in order by one write, after what other connections have at hand has been read.
 
+use std::future::poll_fn;
 use std::io::Write as _;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -120,6 +122,9 @@ where
                 return Some(lane.unread);
             }
             Found::Part => {
+                if !lane.unsent.is_empty() {
+                    after_others().await;
+                }
                 lane.send().await?;
                 tokio::select! {
                     biased;
@@ -197,6 +202,20 @@ where
             }
         }
     }
+}
+
+/// Lets those run first who are ready to. Answers then leave together: a reader who sleeps is woken once for all of them,
+/// and to wake another core costs more than to decide.
+async fn after_others() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn close(response: &mut Response<Body>) {

@@ -104,6 +104,26 @@ async def test_the_coming_months_have_their_partitions(workshop: Workshop) -> No
     assert await partitions(workshop.connection) == three
 
 
+async def test_autovacuum_keeps_out_of_the_way_of_every_partition_and_of_one_that_is_made_later(
+    workshop: Workshop,
+) -> None:
+    third = (await partitions(workshop.connection))[-1]
+    await workshop.connection.execute(f"DROP TABLE {third}")
+    await clean(workshop)
+    rows = await workshop.connection.fetch(
+        """SELECT c.relname, c.reloptions FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+           WHERE i.inhparent = 'audit_entries'::regclass
+              OR c.relname IN ('audit_links', 'claims', 'live_claims', 'idempotency_keys') AND c.relkind = 'r'"""
+    )
+    options = {row["relname"]: set(row["reloptions"]) for row in rows}
+    unhurried = {"autovacuum_vacuum_cost_delay=20", "autovacuum_vacuum_insert_threshold=1000000"}
+    assert len(options) == 8
+    assert third in options
+    for name, told in options.items():
+        assert told >= unhurried, name
+        assert ("autovacuum_analyze_threshold=1000000" in told) is (name != "claims"), name
+
+
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 async def test_months_are_the_citys_wherever_the_server_stands(servers: Servers, workshop: Workshop, zone: str) -> None:
     name = f"scratch_{uuid4().hex[:8]}"
