@@ -104,7 +104,9 @@ class Reconciler:
 
 
 class Housekeeper:
-    """Forgets keys, messages, logins, counters and signals past their time, and makes the coming months' partitions."""
+    """Forgets keys, messages, logins, counters and signals past their time, makes the coming months' partitions, and
+    renews the statistics of claims by night.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -116,6 +118,8 @@ class Housekeeper:
                 await connection.execute(statement(name))
         async with self._database.transaction() as connection:
             await connection.execute("SELECT audit_make_partitions(2)")
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT analyze_claims_by_night(now())")
         return 0
 
 

@@ -115,13 +115,33 @@ async def test_autovacuum_keeps_out_of_the_way_of_every_partition_and_of_one_tha
            WHERE i.inhparent = 'audit_entries'::regclass
               OR c.relname IN ('audit_links', 'claims', 'live_claims', 'idempotency_keys') AND c.relkind = 'r'"""
     )
-    options = {row["relname"]: set(row["reloptions"]) for row in rows}
-    unhurried = {"autovacuum_vacuum_cost_delay=20", "autovacuum_vacuum_insert_threshold=1000000"}
+    options = {row["relname"]: set(row["reloptions"]) - {"fillfactor=85"} for row in rows}
     assert len(options) == 8
     assert third in options
     for name, told in options.items():
-        assert told >= unhurried, name
-        assert ("autovacuum_analyze_threshold=1000000" in told) is (name != "claims"), name
+        assert told == {
+            "autovacuum_vacuum_cost_delay=20",
+            "autovacuum_vacuum_insert_threshold=1000000",
+            "autovacuum_analyze_threshold=1000000",
+        }, name
+
+
+async def test_claims_are_analyzed_once_a_night_and_never_by_day(workshop: Workshop) -> None:
+    async def analyzed(hour: int, days: int) -> bool:
+        return await workshop.connection.fetchval(
+            """SELECT analyze_claims_by_night((date_trunc('day', now() AT TIME ZONE 'Asia/Shanghai')
+                      + make_interval(days => $2, hours => $1, mins => 30)) AT TIME ZONE 'Asia/Shanghai')""",
+            hour, days,
+        )  # fmt: skip
+
+    # Days from now on: what is analyzed here is so at the wall's time.
+    assert [await analyzed(hour, 2) for hour in (1, 5, 9, 23)] == [False] * 4
+    assert await analyzed(2, 2)
+    await workshop.connection.execute("SELECT pg_stat_force_next_flush()")
+    seen = await workshop.connection.fetchval("SELECT last_analyze FROM pg_stat_user_tables WHERE relname = 'claims'")
+    assert seen is not None
+    assert [await analyzed(hour, 0) for hour in (2, 4)] == [False] * 2
+    assert await analyzed(4, 2)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
