@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.rush.contenders import P1, P2, P3, Contender, Gate, Nginx
 from bench.rush.pace import built, crowd
-from bench.rush.processes import ROAMING, resident_kb
+from bench.rush.processes import ANYWHERE, resident_kb
 from bench.rush.stage import CONNECTIONS, PacedRound, Round, Stage
 
 ROUNDS = 5  # after one that warms plans and caches
@@ -77,7 +77,7 @@ class Measurement:
     async def _overloaded(self, stage: Stage, gate: Gate) -> None:
         """Shares and multiples of a peak measured just before: a machine in company is not equally fast for long."""
         for _ in range(PACED_ROUNDS):
-            peak = await stage.holds(gate, windows=1, seconds=HOLD_S, rate_max=RATE_MAX, cpus=ROAMING)
+            peak = await stage.holds(gate, windows=1, seconds=HOLD_S, rate_max=RATE_MAX, cpus=ANYWHERE)
             self._keep({"peak": self.peaks}, "peak", peak, warming=False)
             for times in OVERLOADS:
                 connections = CONNECTIONS if times <= 1 else OVERLOAD_CONNECTIONS

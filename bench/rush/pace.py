@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from uuid import UUID
 
-from bench.rush.processes import LOAD_CPU, ROAMING, ROOT, allow_files, on
+from bench.rush.processes import ANYWHERE, LOAD_CPU, ROOT, allow_files, on
 from bench.rush.requests import Plan
 
 GRANTED = "201"
@@ -60,7 +60,7 @@ async def paced(
     """Send `rate` requests a second over so many connections; times are of those after `lead` seconds."""
     answers = plan.path.with_suffix(".answers")
     process = await asyncio.create_subprocess_exec(
-        *on(ROAMING), tool, "port", str(port), "requests", plan.path, "rate", str(rate),
+        *on(ANYWHERE), tool, "port", str(port), "requests", plan.path, "rate", str(rate),
         "connections", str(connections), "seconds", str(seconds), "lead", str(lead), "answers", answers,
         stdout=asyncio.subprocess.PIPE, preexec_fn=allow_files,
     )  # fmt: skip

@@ -15,13 +15,11 @@ from humiao.embedded.process import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-# The contender has a core and the load the other; stores go where there is room, as they would beside any application.
-# Held to the load's core they would be measured by what it leaves them, while the contender's stands half idle.
+# The contender has a core and the load the other.
 APP_CPU, LOAD_CPU = (0, 1) if (os.cpu_count() or 1) > 1 else (0, 0)
-STORE_CPUS = {APP_CPU, LOAD_CPU}
-# An open loop, and the peak that it is a share of: the load goes where there is room as well. On a core that it shares
-# with PostgreSQL each waits for the other while the contender's stands half idle, told as the contender's time.
-ROAMING = {APP_CPU, LOAD_CPU}
+# Where there is room: the stores, as they would beside any application, and the load of rounds that compare the gate
+# with itself. Held to one core they get what the other one there leaves them, while the contender's stands half idle.
+ANYWHERE = {APP_CPU, LOAD_CPU}
 
 
 def allow_files() -> None:

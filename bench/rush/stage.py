@@ -1,4 +1,4 @@
-"""Where it is measured: a town on the second core, residents with what they show, and one round after another."""
+"""Where it is measured: a town, residents with what they show, and one round after another."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -12,7 +12,7 @@ from bench.rush.audit import Audit, audit, faults_in
 from bench.rush.contenders import Contender, Gate, Taken
 from bench.rush.pace import GRANTED, Pace, built, faults_of, paced
 from bench.rush.people import People
-from bench.rush.processes import LOAD_CPU, STORE_CPUS, cpu_s, family, pin
+from bench.rush.processes import ANYWHERE, LOAD_CPU, cpu_s, family, pin
 from bench.rush.requests import Plan
 from bench.rush.single import ask, first
 from bench.rush.wrk import Shot, wrk
@@ -85,7 +85,7 @@ class Stage:
             await town.open()
             try:
                 stage = cls(town, await People.make(town, people), Path(name))
-                pin([*family(town.postgres.pid or 0), *family(town.valkey.pid or 0)], STORE_CPUS)
+                pin([*family(town.postgres.pid or 0), *family(town.valkey.pid or 0)], ANYWHERE)
                 yield stage
             finally:
                 await town.close()

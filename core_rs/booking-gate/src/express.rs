@@ -9,18 +9,17 @@
 //! * A head has to arrive whole within the time that hyper gives it, a body within its own; requests that lie in one
 //!   buffer are answered in order by one write, after what other connections have at hand has been read.
 
-use std::future::poll_fn;
 use std::io::Write as _;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Method, Response};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::address::FORWARDED_FOR;
@@ -123,7 +122,9 @@ where
             }
             Found::Part => {
                 if !lane.unsent.is_empty() {
-                    after_others().await;
+                    // After those who are ready as well. Answers then leave together: a reader who sleeps is woken once for
+                    // all of them, and to wake another core costs more than to decide.
+                    yield_now().await;
                 }
                 lane.send().await?;
                 tokio::select! {
@@ -202,20 +203,6 @@ where
             }
         }
     }
-}
-
-/// Lets those run first who are ready to. Answers then leave together: a reader who sleeps is woken once for all of them,
-/// and to wake another core costs more than to decide.
-async fn after_others() {
-    let mut waited = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 fn close(response: &mut Response<Body>) {
