@@ -1,15 +1,18 @@
 """The rules engine: one person, and a city's worth of children over two processes."""
 
+import multiprocessing
 import resource
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from bench.children import children
 from bench.conftest import Record as Keep
-from humiao.immunizations.batch import evaluate_lines, read_line
+from humiao.immunizations.batch import Summary, evaluate_lines, read_line
 from humiao.immunizations.book import RuleBook
 from humiao.immunizations.engine import evaluate
 from humiao.immunizations.service import PROGRAMME, read_edition
@@ -39,28 +42,42 @@ def test_one_person(benchmark: Any, record: Keep) -> None:
     assert median <= PERSON_MS_MAX
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """A file evaluated: seconds on the clock and of processors, and the most memory of all processes at once."""
+
+    summary: Summary
+    seconds: float
+    cpu_s: float
+    memory_mb: float
+
+
+def evaluated(file: Path) -> Evaluated:
+    """Evaluate a file of children. Run in a process of its own: what a process ever held and ran stays in its usage."""
+    sources = [(PROGRAMME.read_text(encoding="utf-8"), PROGRAMME.name)]
+    began = time.perf_counter()
+    with file.open("rb") as lines:
+        summary = evaluate_lines(lines, sources, ON, processes=PROCESSES)
+    seconds = time.perf_counter() - began
+    here, workers = (resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    memory_kb = here.ru_maxrss + PROCESSES * workers.ru_maxrss  # the largest child, as often as there are children
+    return Evaluated(summary, seconds, workers.ru_utime + workers.ru_stime, memory_kb / 1024)
+
+
 def test_a_city_of_children(tmp_path: Path, benchmark: Any, record: Keep) -> None:
     file = tmp_path / "children.jsonl"
     file.write_bytes(b"".join(children(CHILDREN, ON)))
-    sources = [(PROGRAMME.read_text(encoding="utf-8"), PROGRAMME.name)]
 
-    def everybody() -> Any:
-        with file.open("rb") as lines:
-            return evaluate_lines(lines, sources, ON, processes=PROCESSES)
+    def everybody() -> Evaluated:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as afresh:
+            return afresh.submit(evaluated, file).result()
 
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.perf_counter()
-    summary = benchmark.pedantic(everybody, rounds=1)
-    seconds = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    here_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    memory_mb = here_mb + PROCESSES * after.ru_maxrss / 1024  # the largest child, as often as there are children
+    done = benchmark.pedantic(everybody, rounds=1)
     record(
         "children evaluated by the rules",
-        children=summary.people, seconds=round(seconds, 1), cpu_s=round(cpu_s, 1), processes=PROCESSES,
-        memory_mb=round(memory_mb),
+        children=done.summary.people, seconds=round(done.seconds, 1), cpu_s=round(done.cpu_s, 1), processes=PROCESSES,
+        memory_mb=round(done.memory_mb),
     )  # fmt: skip
-    assert (summary.people, summary.unread_count) == (CHILDREN, 0)
-    assert seconds <= CHILDREN_S_MAX
-    assert memory_mb <= MEMORY_MB_MAX
+    assert (done.summary.people, done.summary.unread_count) == (CHILDREN, 0)
+    assert done.seconds <= CHILDREN_S_MAX
+    assert done.memory_mb <= MEMORY_MB_MAX
