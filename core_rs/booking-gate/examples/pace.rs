@@ -156,8 +156,9 @@ async fn exchange(
     }
 }
 
-/// One connection: the next due request whenever it has its answer. A broken one is opened anew.
-async fn converse(address: SocketAddr, requests: Rc<Requests>, line: Shared) {
+/// One connection: the next due request whenever it has its answer. A broken one is opened anew. What is open at the end
+/// is given back.
+async fn converse(address: SocketAddr, requests: Rc<Requests>, line: Shared) -> Option<TcpStream> {
     let mut buffer = Vec::with_capacity(2048);
     // One small request first: the other side has taken the connection before anything is measured.
     let mut stream = connected(address).await.ok();
@@ -188,6 +189,7 @@ async fn converse(address: SocketAddr, requests: Rc<Requests>, line: Shared) {
             line.broken += 1;
         }
     }
+    stream
 }
 
 async fn connected(address: SocketAddr) -> std::io::Result<TcpStream> {
@@ -306,8 +308,13 @@ async fn pace(address: SocketAddr, words: &Words) {
         line.over = true;
         line.idle.drain(..).for_each(Waker::wake);
     }
+    // Kept open until the last answer is there: a thousand that hang up at once would be a load of their own, before which
+    // the last requests wait.
+    let mut open = Vec::with_capacity(connections.len());
     let _ = timeout(PATIENCE, async {
-        while connections.join_next().await.is_some() {}
+        while let Some(connection) = connections.join_next().await {
+            open.push(connection);
+        }
     })
     .await;
     connections.abort_all();
