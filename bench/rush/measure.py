@@ -15,7 +15,7 @@ ROUNDS = 5  # after one that warms plans and caches
 HOLD_S, SOLD_OUT_S, PACED_S = 3, 3, 4
 RATE_MAX = 30_000  # requests a second for which files are long enough
 PEOPLE = 250_000
-PACED_ROUNDS = 5
+PACED_ROUNDS = 7
 OVERLOADS = (0.7, 1.0, 2.0, 5.0)
 OVERLOAD_CONNECTIONS = 8192  # more than may wait for the ledger, so that the gate has to turn away
 IDLE, SLOW = 10_000, 200
@@ -49,6 +49,9 @@ class Measurement:
             await nginx.start()
             await self._closed(stage, [(gate, 1), (p1, 1), (p2, 1), (p3, 1), (gate, 100)], [gate, nginx, p1])
             assert isinstance(gate, Gate)
+            # Nobody stands by while the gate is compared with itself: what watches this machine pauses for each process.
+            while contenders[1:]:
+                await contenders.pop().stop()
             await self._overloaded(stage, gate)
         finally:
             for contender in contenders:
