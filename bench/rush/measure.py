@@ -49,7 +49,7 @@ class Measurement:
             await nginx.start()
             await self._closed(stage, [(gate, 1), (p1, 1), (p2, 1), (p3, 1), (gate, 100)], [gate, nginx, p1])
             assert isinstance(gate, Gate)
-            # Nobody stands by while the gate is compared with itself: what watches this machine pauses for each process.
+            # Nobody stands by while the gate is compared with itself: what watches a machine looks at each process.
             while contenders[1:]:
                 await contenders.pop().stop()
             await self._overloaded(stage, gate)
