@@ -157,25 +157,27 @@ pub fn city_time(at: Instant) -> Option<String> {
 thread_local! {
     /// Room for a body, whose length is told before it.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    /// The second that was written last, and its text: most refusals of a moment name the same.
-    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    /// The two seconds that were written last, and their texts: most refusals of a moment name the same one, and what is
+    /// free is told with two.
+    static SECONDS: RefCell<[(i64, String); 2]> =
+        const { RefCell::new([(i64::MIN, String::new()), (i64::MIN, String::new())]) };
 }
 
 /// Writes it; false, and nothing is written, where no calendar has it.
 fn write_city_time(out: &mut Vec<u8>, at: Instant) -> bool {
     let (second, ms) = (at.0.div_euclid(1000), at.0.rem_euclid(1000));
-    SECOND.with_borrow_mut(|(last, text)| {
-        if *last != second || text.is_empty() {
+    SECONDS.with_borrow_mut(|[last, before]| {
+        if last.0 != second {
+            std::mem::swap(last, before);
+        }
+        if last.0 != second {
             let Ok(time) = jiff::Timestamp::from_second(second) else {
                 return false;
             };
-            *last = second;
-            *text = time
-                .to_zoned(TimeZone::fixed(CITY_OFFSET))
-                .datetime()
-                .to_string();
+            let time = time.to_zoned(TimeZone::fixed(CITY_OFFSET)).datetime();
+            *last = (second, time.to_string());
         }
-        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(last.1.as_bytes());
         // Writing into a vector cannot fail.
         let _ = write!(out, ".{ms:03}+08:00");
         true

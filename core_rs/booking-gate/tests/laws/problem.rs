@@ -116,6 +116,15 @@ proptest! {
         prop_assert!(text.ends_with("+08:00") && text.len() == "2026-11-24T09:00:00.000+08:00".len());
         prop_assert_eq!(text.parse::<Timestamp>().unwrap().as_millisecond(), ms);
     }
+
+    #[test]
+    fn times_of_a_few_seconds_in_turn_are_each_their_own(times in prop::collection::vec((0_i64..4, 0_i64..1000), 1..40)) {
+        for (second, ms) in times {
+            let at = second * 1000 + ms;
+            let text = city_time(Instant(at)).unwrap();
+            prop_assert_eq!(text.parse::<Timestamp>().unwrap().as_millisecond(), at);
+        }
+    }
 }
 
 #[test]
