@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every test file uses its own part of the support")]
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,6 +13,9 @@ use booking_redis::call::{QuotaState, Request, SessionState, Status, StockState,
 
 /// An instant far ahead (2100-01-01).
 pub const FAR_MS: i64 = 4_102_444_800_000;
+
+/// Who has not answered after so long is not the server that was started.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// A running server with an empty data directory of its own.
 pub struct Server {
@@ -121,12 +124,28 @@ fn answers(port: u16, child: &mut Child) -> bool {
         if matches!(child.try_wait(), Ok(Some(_))) {
             return false;
         }
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        if answering(port) == Some(child.id()) {
             return true;
         }
         sleep(Duration::from_millis(10));
     }
     false
+}
+
+/// The process that answers on a port. To be connected is not enough: another test may be trying the port for a moment, and
+/// then ours does not get it.
+fn answering(port: u16) -> Option<u32> {
+    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).ok()?;
+    let mut connection = client.get_connection_with_timeout(ANSWER_MAX).ok()?;
+    connection.set_read_timeout(Some(ANSWER_MAX)).ok()?;
+    let told: String = redis::cmd("INFO")
+        .arg("server")
+        .query(&mut connection)
+        .ok()?;
+    told.lines()
+        .find_map(|line| line.strip_prefix("process_id:"))?
+        .parse()
+        .ok()
 }
 
 fn end(child: &mut Child) {
