@@ -115,7 +115,7 @@ async def test_autovacuum_keeps_out_of_the_way_of_every_partition_and_of_one_tha
            WHERE i.inhparent = 'audit_entries'::regclass
               OR c.relname IN ('audit_links', 'claims', 'live_claims', 'idempotency_keys') AND c.relkind = 'r'"""
     )
-    options = {row["relname"]: set(row["reloptions"]) for row in rows}
+    options = {row["relname"]: {told for told in row["reloptions"] if told.startswith("autovacuum_")} for row in rows}
     assert len(options) == 8
     assert third in options
     unhurried = {
@@ -123,7 +123,7 @@ async def test_autovacuum_keeps_out_of_the_way_of_every_partition_and_of_one_tha
         "autovacuum_vacuum_insert_threshold=1000000",
         "autovacuum_analyze_threshold=1000000",
     }
-    assert {name: told & unhurried for name, told in options.items()} == dict.fromkeys(options, unhurried)
+    assert options == dict.fromkeys(options, unhurried)
 
 
 async def test_claims_are_analyzed_once_a_night_and_never_by_day(workshop: Workshop) -> None:
