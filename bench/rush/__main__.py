@@ -49,6 +49,7 @@ async def rounds_of(stage: Stage, contender: Contender, asked: argparse.Namespac
 
 async def paced_rounds(stage: Stage, gate: Gate, asked: argparse.Namespace) -> None:
     """Rounds at a fixed rate, among a crowd if one is asked for."""
+    stage.spread(gate)
     empty_kb = resident_kb(gate.pid)
     for _ in range(asked.rounds):
         async with crowd(built(), gate.port, idle=asked.idle, slow=asked.slow) if asked.idle else nullcontext():

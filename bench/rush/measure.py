@@ -52,6 +52,7 @@ class Measurement:
             # Nobody stands by while the gate is compared with itself: what watches a machine looks at each process.
             while contenders[1:]:
                 await contenders.pop().stop()
+            stage.spread(gate)
             await self._overloaded(stage, gate)
         finally:
             for contender in contenders:
@@ -92,6 +93,7 @@ class Measurement:
         gate = Gate(stage.town, stage.folder)
         await gate.start()
         try:
+            stage.spread(gate)
             await self._at(stage, gate, self.peak * CROWD_LOAD, CONNECTIONS)
             for number in range(PACED_ROUNDS):
                 alone = await self._at(stage, gate, self.peak * CROWD_LOAD, CONNECTIONS)

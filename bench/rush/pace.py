@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from uuid import UUID
 
-from bench.rush.processes import ANYWHERE, LOAD_CPU, ROOT, allow_files, on
+from bench.rush.processes import ANYWHERE, ROOT, allow_files, on
 from bench.rush.requests import Plan
 
 GRANTED = "201"
@@ -104,7 +104,7 @@ def faults_of(plan: Plan, pace: Pace, answers: list[Answer], claims: Mapping[UUI
 async def crowd(tool: Path, port: int, *, idle: int, slow: int) -> AsyncIterator[None]:
     """Connections that only sit there, and clients that send a head byte by byte, while the block runs."""
     process = await asyncio.create_subprocess_exec(
-        *on({LOAD_CPU}), tool, "port", str(port), "idle", str(idle), "slow", str(slow),
+        *on(ANYWHERE), tool, "port", str(port), "idle", str(idle), "slow", str(slow),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, preexec_fn=allow_files,
     )  # fmt: skip
     assert process.stdin is not None

@@ -15,11 +15,12 @@ from humiao.embedded.process import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-# The contender has a core and the load the other.
+# In comparisons the contender has a core, the load the other, and the stores go where there is room (`ANYWHERE`), as
+# they would beside any application: held to one they get what the load leaves them while the other stands half idle.
 APP_CPU, LOAD_CPU = (0, 1) if (os.cpu_count() or 1) > 1 else (0, 0)
-# Where there is room: the stores, as they would beside any application, and the load of rounds that compare the gate
-# with itself. Held to one core they get what the other one there leaves them, while the contender's stands half idle.
 ANYWHERE = {APP_CPU, LOAD_CPU}
+# Where the gate is compared with itself PostgreSQL has this core, and everybody else goes where there is room.
+LEDGER_CPU = LOAD_CPU
 
 
 def allow_files() -> None:

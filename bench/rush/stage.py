@@ -12,7 +12,7 @@ from bench.rush.audit import Audit, audit, faults_in
 from bench.rush.contenders import Contender, Gate, Taken
 from bench.rush.pace import GRANTED, Pace, built, faults_of, paced
 from bench.rush.people import People
-from bench.rush.processes import ANYWHERE, LOAD_CPU, cpu_s, family, pin
+from bench.rush.processes import ANYWHERE, LEDGER_CPU, LOAD_CPU, cpu_s, family, pin
 from bench.rush.requests import Plan
 from bench.rush.single import ask, first
 from bench.rush.wrk import Shot, wrk
@@ -89,6 +89,15 @@ class Stage:
                 yield stage
             finally:
                 await town.close()
+
+    def spread(self, gate: Gate) -> None:
+        """Give PostgreSQL a core, and let the gate go where there is room: how the gate is compared with itself.
+
+        All wait for PostgreSQL, and where it shares both cores it stands in line for one a fifth of its time. A gate
+        that is held to a core stands still whenever the system has something more urgent to do there.
+        """
+        pin(family(self.town.postgres.pid or 0), {LEDGER_CPU})
+        pin(gate.pids, ANYWHERE)
 
     def plan(self, spots: list[Spot], count: int, *, mixed: bool = True) -> Plan:
         """The requests of the next round, with keys of their own."""
