@@ -10,7 +10,7 @@ import uvloop
 from bench.rush.contenders import P1, P2, P3, Contender, Gate, Nginx
 from bench.rush.measure import seated
 from bench.rush.pace import built, crowd
-from bench.rush.processes import resident_kb
+from bench.rush.processes import SPREAD, resident_kb
 from bench.rush.room import fill, polled
 from bench.rush.stage import Round, Stage
 
@@ -49,7 +49,7 @@ async def rounds_of(stage: Stage, contender: Contender, asked: argparse.Namespac
 
 async def paced_rounds(stage: Stage, gate: Gate, asked: argparse.Namespace) -> None:
     """Rounds at a fixed rate, among a crowd if one is asked for."""
-    stage.spread(gate)
+    stage.arrange(SPREAD, gate)
     empty_kb = resident_kb(gate.pid)
     for _ in range(asked.rounds):
         async with crowd(built(), gate.port, idle=asked.idle, slow=asked.slow) if asked.idle else nullcontext():

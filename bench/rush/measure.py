@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.rush.contenders import P1, P2, P3, Contender, Gate, Nginx
 from bench.rush.pace import built, crowd
-from bench.rush.processes import ANYWHERE, resident_kb
+from bench.rush.processes import APART, SPREAD, resident_kb
 from bench.rush.stage import CONNECTIONS, PacedRound, Round, Stage
 
 ROUNDS = 5  # after one that warms plans and caches
@@ -16,7 +16,7 @@ HOLD_S, SOLD_OUT_S, PACED_S = 3, 3, 4
 RATE_MAX = 30_000  # requests a second for which files are long enough
 PEOPLE = 250_000
 PACED_ROUNDS = 7
-OVERLOADS = (0.7, 1.0, 2.0, 5.0)
+SHARES, OVERLOADS = (0.7,), (1.0, 2.0, 5.0)
 OVERLOAD_CONNECTIONS = 8192  # more than may wait for the ledger, so that the gate has to turn away
 IDLE, SLOW = 10_000, 200
 CROWD_LOAD = 0.5  # of the peak, beside the crowd
@@ -33,7 +33,7 @@ class Measurement:
         self.holds: Rounds = {}
         self.sold_out: Rounds = {}
         self.paced: Paced = {}
-        self.peaks: list[Round] = []  # one before each of the paced rounds
+        self.peaks: Rounds = {"apart": [], "spread": []}  # by layout, one of each before every share and its multiples
         self.sizes: dict[str, float] = {}
 
     async def run(self, stage: Stage) -> None:
@@ -52,7 +52,6 @@ class Measurement:
             # Nobody stands by while the gate is compared with itself: what watches a machine looks at each process.
             while contenders[1:]:
                 await contenders.pop().stop()
-            stage.spread(gate)
             await self._overloaded(stage, gate)
         finally:
             for contender in contenders:
@@ -76,24 +75,26 @@ class Measurement:
     @property
     def peak(self) -> float:
         """Answers a second of the gate with one window, closed loop."""
-        return statistics.median(done.answered_per_s for done in self.peaks)
+        return statistics.median(done.answered_per_s for done in self.peaks["spread"])
 
     async def _overloaded(self, stage: Stage, gate: Gate) -> None:
         """Shares and multiples of a peak measured just before: a machine in company is not equally fast for long."""
         for _ in range(PACED_ROUNDS):
-            peak = await stage.holds(gate, windows=1, seconds=HOLD_S, rate_max=RATE_MAX, cpus=ANYWHERE)
-            self._keep({"peak": self.peaks}, "peak", peak, warming=False)
-            for times in OVERLOADS:
-                connections = CONNECTIONS if times <= 1 else OVERLOAD_CONNECTIONS
-                rate = peak.answered_per_s * times
-                self._keep_paced(f"{times:g}", await self._at(stage, gate, rate, connections))
+            for name, layout, all_times in (("apart", APART, SHARES), ("spread", SPREAD, OVERLOADS)):
+                stage.arrange(layout, gate)
+                peak = await stage.holds(gate, windows=1, seconds=HOLD_S, rate_max=RATE_MAX)
+                self._keep(self.peaks, name, peak, warming=False)
+                for times in all_times:
+                    connections = CONNECTIONS if times <= 1 else OVERLOAD_CONNECTIONS
+                    rate = peak.answered_per_s * times
+                    self._keep_paced(f"{times:g}", await self._at(stage, gate, rate, connections))
 
     async def _crowded(self, stage: Stage) -> None:
         """A gate of its own: what a connection costs in memory is told against one that never had so many."""
         gate = Gate(stage.town, stage.folder)
         await gate.start()
         try:
-            stage.spread(gate)
+            stage.arrange(SPREAD, gate)
             await self._at(stage, gate, self.peak * CROWD_LOAD, CONNECTIONS)
             for number in range(PACED_ROUNDS):
                 alone = await self._at(stage, gate, self.peak * CROWD_LOAD, CONNECTIONS)
@@ -124,7 +125,7 @@ class Measurement:
         """What the audits found, in all rounds."""
         closed = [
             f"{name}: {fault}"
-            for rounds in (self.holds, self.sold_out, {"peak": self.peaks})
+            for rounds in (self.holds, self.sold_out, self.peaks)
             for name, all_of in rounds.items()
             for done in all_of
             for fault in done.audit.faults
@@ -144,7 +145,7 @@ class Measurement:
         }
         goodput = (
             done.granted_per_s / (peak.shot.granted / peak.shot.seconds)
-            for done, peak in zip(self.paced["5"], self.peaks, strict=True)
+            for done, peak in zip(self.paced["5"], self.peaks["spread"], strict=True)
         )
         return {
             "refusals_to_nginx": refused["gate"] / refused["nginx"],
@@ -167,7 +168,7 @@ class Measurement:
         return {
             "ratios": {name: round(value, 3) for name, value in self.ratios().items()},
             "holds": {name: [of_round(done) for done in rounds] for name, rounds in self.holds.items()},
-            "peaks": [of_round(done) for done in self.peaks],
+            "peaks": {name: [of_round(done) for done in rounds] for name, rounds in self.peaks.items()},
             "sold_out": {name: [of_round(done) for done in rounds] for name, rounds in self.sold_out.items()},
             "paced": {name: [of_paced(done) for done in rounds] for name, rounds in self.paced.items()},
         }

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -55,12 +55,20 @@ def built() -> Path:
 
 
 async def paced(
-    tool: Path, port: int, plan: Plan, *, rate: int, connections: int, seconds: int, lead: int
+    tool: Path,
+    port: int,
+    plan: Plan,
+    *,
+    rate: int,
+    connections: int,
+    seconds: int,
+    lead: int,
+    cpus: Iterable[int],
 ) -> tuple[Pace, list[Answer]]:
     """Send `rate` requests a second over so many connections; times are of those after `lead` seconds."""
     answers = plan.path.with_suffix(".answers")
     process = await asyncio.create_subprocess_exec(
-        *on(ANYWHERE), tool, "port", str(port), "requests", plan.path, "rate", str(rate),
+        *on(cpus), tool, "port", str(port), "requests", plan.path, "rate", str(rate),
         "connections", str(connections), "seconds", str(seconds), "lead", str(lead), "answers", answers,
         stdout=asyncio.subprocess.PIPE, preexec_fn=allow_files,
     )  # fmt: skip

@@ -9,18 +9,34 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from humiao.embedded.process import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-# In comparisons the contender has a core, the load the other, and the stores go where there is room (`ANYWHERE`), as
-# they would beside any application: held to one they get what the load leaves them while the other stands half idle.
 APP_CPU, LOAD_CPU = (0, 1) if (os.cpu_count() or 1) > 1 else (0, 0)
-ANYWHERE = {APP_CPU, LOAD_CPU}
-# Where the gate is compared with itself PostgreSQL has this core, and everybody else goes where there is room.
-LEDGER_CPU = LOAD_CPU
+ONE, OTHER, ANYWHERE = frozenset({APP_CPU}), frozenset({LOAD_CPU}), frozenset({APP_CPU, LOAD_CPU})
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Who goes on which cores."""
+
+    contender: frozenset[int]
+    postgres: frozenset[int]
+    valkey: frozenset[int]
+    load: frozenset[int]
+
+
+# Contenders among each other. The stores go where there is room, as they would beside any application: held to one core
+# they get what the load there leaves them, while the other one stands half idle.
+COMPARED = Layout(contender=ONE, postgres=ANYWHERE, valkey=ANYWHERE, load=OTHER)
+# The gate up to its peak: what everybody waits for, PostgreSQL, waits for nobody, as with a machine of its own.
+APART = Layout(contender=ONE, postgres=OTHER, valkey=ONE, load=ONE)
+# The gate beyond its peak and beside a crowd, whose clients would take the core of a gate that is held to one.
+SPREAD = Layout(contender=ANYWHERE, postgres=OTHER, valkey=ANYWHERE, load=ANYWHERE)
 
 
 def allow_files() -> None:
@@ -109,7 +125,7 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def pin(pids: Iterable[int], cpus: set[int]) -> None:
+def pin(pids: Iterable[int], cpus: Iterable[int]) -> None:
     """Keep processes, all threads of them, on some cores."""
     for pid in pids:
         for thread in Path(f"/proc/{pid}/task").glob("*"):

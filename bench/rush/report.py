@@ -41,6 +41,11 @@ def middle(rounds: list[dict[str, Any]], name: str) -> float:
     return float(statistics.median(one[name] for one in rounds))
 
 
+def peak_of(recorded: dict[str, Any], layout: str) -> str:
+    """The peak where everybody is laid out so."""
+    return f"{middle(recorded['peaks'][layout], 'answered_per_s'):,.0f}"
+
+
 def called(name: str) -> str:
     """A contender and its windows, such as "gate 100"."""
     contender, _, windows = name.partition(" ")
@@ -125,8 +130,9 @@ def render(recorded: dict[str, Any], counted: dict[str, Any] | None, learned: st
         "## At a fixed rate",
         "",
         "Times are from the moment at which a request was due, so waiting for a connection counts. The crowd is 10,000",
-        "idle connections and 200 clients that send a head byte by byte. The load goes where there is room, and so it",
-        "did for the peak of which these are shares and multiples.",
+        "idle connections and 200 clients that send a head byte by byte. PostgreSQL has one core; below the peak everybody",
+        "else has the other, beyond it and beside the crowd they go where there is room. Each share and multiple is of a peak",
+        f"measured just before it in the same way: {peak_of(recorded, 'apart')} and {peak_of(recorded, 'spread')} a second.",
         "",
         *paced_rows(recorded["paced"]),
     ]

@@ -1,7 +1,7 @@
 """Where it is measured: a town, residents with what they show, and one round after another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from bench.rush.audit import Audit, audit, faults_in
 from bench.rush.contenders import Contender, Gate, Taken
 from bench.rush.pace import GRANTED, Pace, built, faults_of, paced
 from bench.rush.people import People
-from bench.rush.processes import ANYWHERE, LEDGER_CPU, LOAD_CPU, cpu_s, family, pin
+from bench.rush.processes import COMPARED, Layout, cpu_s, family, pin
 from bench.rush.requests import Plan
 from bench.rush.single import ask, first
 from bench.rush.wrk import Shot, wrk
@@ -73,6 +73,7 @@ class Stage:
 
     def __init__(self, town: Town, people: People, folder: Path) -> None:
         self.town, self.people, self.folder = town, people, folder
+        self.layout = COMPARED
         self.loading = asyncio.Event()  # set while a round's load is under way
         self._rounds = 0
 
@@ -85,19 +86,18 @@ class Stage:
             await town.open()
             try:
                 stage = cls(town, await People.make(town, people), Path(name))
-                pin([*family(town.postgres.pid or 0), *family(town.valkey.pid or 0)], ANYWHERE)
+                stage.arrange(COMPARED)
                 yield stage
             finally:
                 await town.close()
 
-    def spread(self, gate: Gate) -> None:
-        """Give PostgreSQL a core, and let the gate go where there is room: how the gate is compared with itself.
-
-        All wait for PostgreSQL, and where it shares both cores it stands in line for one a fifth of its time. A gate
-        that is held to a core stands still whenever the system has something more urgent to do there.
-        """
-        pin(family(self.town.postgres.pid or 0), {LEDGER_CPU})
-        pin(gate.pids, ANYWHERE)
+    def arrange(self, layout: Layout, contender: Contender | None = None) -> None:
+        """Move everybody that runs to the cores of a layout; loads of later rounds go there as well."""
+        self.layout = layout
+        pin(family(self.town.postgres.pid or 0), layout.postgres)
+        pin(family(self.town.valkey.pid or 0), layout.valkey)
+        if contender:
+            pin(contender.pids, layout.contender)
 
     def plan(self, spots: list[Spot], count: int, *, mixed: bool = True) -> Plan:
         """The requests of the next round, with keys of their own."""
@@ -113,14 +113,12 @@ class Stage:
             "valkey": cpu_s(family(self.town.valkey.pid or 0)),
         }
 
-    async def holds(
-        self, contender: Contender, *, windows: int, seconds: float, rate_max: int, cpus: Iterable[int] = (LOAD_CPU,)
-    ) -> Round:
+    async def holds(self, contender: Contender, *, windows: int, seconds: float, rate_max: int) -> Round:
         """A round in which there is a place for everybody; `rate_max` requests a second at most are prepared."""
         # Every first request of the file finds a place; a window is never the reason for a refusal here.
         count = min(int(seconds * rate_max), len(self.people.ids), windows * WINDOW_MAX)
         spots = await contender.open_round(windows, -(-count // windows))
-        return await self._round(contender, self.plan(spots, count), seconds, loop=False, cpus=cpus)
+        return await self._round(contender, self.plan(spots, count), seconds, loop=False)
 
     async def sold_out(self, contender: Contender, *, seconds: float, people: int = 20_000) -> Round:
         """A round in which everything is gone before it begins."""
@@ -153,7 +151,7 @@ class Stage:
         before = self._cpu_s(gate)
         lead = LEAD_S if seconds > LEAD_S else 0
         seen, answers = await paced(
-            tool, gate.port, plan, rate=rate, connections=connections, seconds=seconds, lead=lead
+            tool, gate.port, plan, rate=rate, connections=connections, seconds=seconds, lead=lead, cpus=self.layout.load
         )
         used = {name: round(total - before[name], 2) for name, total in self._cpu_s(gate).items()}
         taken = await settled(gate, plan.spots)
@@ -164,12 +162,12 @@ class Stage:
         in_time = sum(answer.took_ms <= IN_TIME_MS for answer in granted)
         return PacedRound(rate, seen, taken.claims, during / seen.seconds, in_time, tuple(faults), used)
 
-    async def _round(
-        self, contender: Contender, plan: Plan, seconds: float, *, loop: bool, cpus: Iterable[int] = (LOAD_CPU,)
-    ) -> Round:
+    async def _round(self, contender: Contender, plan: Plan, seconds: float, *, loop: bool) -> Round:
         before = self._cpu_s(contender)
         self.loading.set()
-        shot = await wrk(contender.port, plan.path, connections=CONNECTIONS, seconds=seconds, loop=loop, cpus=cpus)
+        shot = await wrk(
+            contender.port, plan.path, connections=CONNECTIONS, seconds=seconds, loop=loop, cpus=self.layout.load
+        )
         self.loading.clear()
         used = {name: round(total - before[name], 2) for name, total in self._cpu_s(contender).items()}
         used["wrk"] = shot.cpu_s

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.rush.processes import LOAD_CPU, on
+from bench.rush.processes import OTHER, on
 
 SCRIPT = Path(__file__).with_name("replay.lua")
 
@@ -41,7 +41,7 @@ async def wrk(
     connections: int,
     seconds: float,
     loop: bool = False,
-    cpus: Iterable[int] = (LOAD_CPU,),
+    cpus: Iterable[int] = OTHER,
 ) -> Shot:
     """Load one port of this machine for so long, from some of its cores."""
     program = shutil.which("wrk")
