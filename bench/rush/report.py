@@ -130,9 +130,10 @@ def render(recorded: dict[str, Any], counted: dict[str, Any] | None, learned: st
         "## At a fixed rate",
         "",
         "Times are from the moment at which a request was due, so waiting for a connection counts. The crowd is 10,000",
-        "idle connections and 200 clients that send a head byte by byte. PostgreSQL has one core; below the peak everybody",
-        "else has the other, beyond it and beside the crowd they go where there is room. Each share and multiple is of a peak",
-        f"measured just before it in the same way: {peak_of(recorded, 'apart')} and {peak_of(recorded, 'spread')} a second.",
+        "idle connections and 200 clients that send a head byte by byte. PostgreSQL has one core. Below the peak all",
+        "others have the other one; at the peak, beyond it and beside the crowd all go where there is room. Each share",
+        "and multiple is of a peak measured just before in the same way, in the middle "
+        f"{peak_of(recorded, 'apart')} and {peak_of(recorded, 'spread')} a second.",
         "",
         *paced_rows(recorded["paced"]),
     ]
