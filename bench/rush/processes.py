@@ -35,8 +35,8 @@ class Layout:
 COMPARED = Layout(contender=ONE, postgres=ANYWHERE, valkey=ANYWHERE, load=OTHER)
 # The gate up to its peak: what everybody waits for, PostgreSQL, waits for nobody, as with a machine of its own.
 APART = Layout(contender=ONE, postgres=OTHER, valkey=ONE, load=ONE)
-# The gate beyond its peak and beside a crowd, whose clients would take the core of a gate that is held to one.
-SPREAD = Layout(contender=ANYWHERE, postgres=OTHER, valkey=ANYWHERE, load=ANYWHERE)
+# The gate beyond its peak and beside a crowd, whose clients would take the core of whoever is held to one.
+SPREAD = Layout(contender=ANYWHERE, postgres=ANYWHERE, valkey=ANYWHERE, load=ANYWHERE)
 
 
 def allow_files() -> None:
