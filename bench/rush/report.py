@@ -131,8 +131,8 @@ def render(recorded: dict[str, Any], counted: dict[str, Any] | None, learned: st
         "",
         "Times are from the moment at which a request was due, so waiting for a connection counts. The crowd is 10,000",
         "idle connections and 200 clients that send a head byte by byte. At 0.7 PostgreSQL has one core and all others",
-        "have the other; at the peak, beyond it and beside the crowd everybody goes where there is room. Each share and",
-        "multiple is of a peak measured just before in the same way, in the middle "
+        "have the other; at the peak, beyond it and beside the crowd everybody goes where there is room. Each share",
+        "and multiple is of a peak measured just before in the same way, in the middle "
         f"{peak_of(recorded, 'apart')} and {peak_of(recorded, 'spread')} a second.",
         "",
         *paced_rows(recorded["paced"]),
