@@ -48,7 +48,7 @@ async def rounds_of(stage: Stage, contender: Contender, asked: argparse.Namespac
 
 
 async def paced_rounds(stage: Stage, gate: Gate, asked: argparse.Namespace) -> None:
-    """Rounds at a fixed rate, among a crowd if one is asked for."""
+    """Rounds at a fixed rate, among a crowd if one is asked for; everybody goes where there is room."""
     stage.arrange(SPREAD, gate)
     empty_kb = resident_kb(gate.pid)
     for _ in range(asked.rounds):

@@ -33,7 +33,7 @@ class Measurement:
         self.holds: Rounds = {}
         self.sold_out: Rounds = {}
         self.paced: Paced = {}
-        self.peaks: Rounds = {"apart": [], "spread": []}  # by layout, one of each before every share and its multiples
+        self.peaks: Rounds = {}  # by layout: "apart" before each share, "spread" before each set of multiples
         self.sizes: dict[str, float] = {}
 
     async def run(self, stage: Stage) -> None:

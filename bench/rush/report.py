@@ -30,7 +30,8 @@ CONTENDERS = {
     "p3": "P3 FastAPI, asyncpg, one statement",
     "nginx": "nginx `return 200`",
 }
-# `return 200` of nginx on one core with wrk on the other, where the promises were set: requests a second.
+# Requests a second that nginx answered on one core, wrk on the other, on the machine for which the promises were set:
+# tells how quick this one is, for the one promise that is a time. Nothing is judged by it.
 NGINX_WHERE_PROMISED = 88_000
 PACES = {
     "0.7": "0.7 × peak", "1": "1 × peak", "2": "2 × peak", "5": "5 × peak",
