@@ -30,7 +30,8 @@ WITH request AS MATERIALIZED (
                WHEN r.operation = 'cancel' AND c.state <> 'confirmed' THEN 'not_cancellable'
                WHEN r.operation = 'cancel' AND w.starts_at <= statement_timestamp() THEN 'window_begun'
            END AS verdict
-    FROM request r LEFT JOIN locked c USING (claim_id) LEFT JOIN windows w USING (window_id)
+    FROM request r LEFT JOIN locked c USING (claim_id)
+         LEFT JOIN LATERAL (SELECT starts_at FROM windows WHERE window_id = c.window_id LIMIT 1) AS w ON true
          LEFT JOIN LATERAL (
              SELECT i.key, i.operation, i.body_hash, i.answer FROM idempotency_keys i
              WHERE i.actor = r.actor AND i.key = r.key LIMIT 1) AS k ON true

@@ -115,3 +115,20 @@ async def test_a_changed_audit_entry_is_named(connection: asyncpg.Connection, ke
         assert "its entries were changed" in report.finding
     finally:
         await transaction.rollback()
+
+
+@pytest.mark.parametrize("written", ["version", "version + 1", "version + 7", "0"])
+async def test_a_counter_s_version_rises_by_one_with_every_change(
+    connection: asyncpg.Connection, keys: Keys, written: str
+) -> None:
+    world = await make_session(connection, capacity=5)
+    for table, key in (("windows", "window_id"), ("window_quotas", "window_id"), ("session_stocks", "stock_id")):
+        row_id = world.stock_id if key == "stock_id" else world.window_ids[0]
+        before = await connection.fetchval(f"SELECT version FROM {table} WHERE {key} = $1", row_id)
+        await connection.execute(f"UPDATE {table} SET version = {written} WHERE {key} = $1", row_id)
+        assert await connection.fetchval(f"SELECT version FROM {table} WHERE {key} = $1", row_id) == before + 1
+    (person,) = await make_residents(connection, keys.vault(), 1)
+    moved = "SELECT version FROM windows WHERE window_id = $1"
+    before = await connection.fetchval(moved, world.window_ids[0])
+    await claim(connection, world, person)
+    assert await connection.fetchval(moved, world.window_ids[0]) == before + 1
