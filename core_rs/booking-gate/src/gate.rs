@@ -168,8 +168,9 @@ impl Gate {
             .as_ref()
             .map_or(Duration::MAX, |known| known.asked_at.elapsed());
         if age >= self.settings.snapshot_renewed_after {
+            let before = known.as_ref().map(|known| Arc::clone(&known.value));
             slot.refresh(&self.runtime, || {
-                snapshots::fetch(Arc::clone(self), session_id)
+                snapshots::fetch(Arc::clone(self), session_id, before)
             });
         }
         known
@@ -184,7 +185,8 @@ impl Gate {
         since: Steady,
     ) -> Option<Arc<Snapshot>> {
         let slot = self.session(session_id);
-        let fetch = || snapshots::fetch(Arc::clone(self), session_id);
+        let before = slot.peek().map(|known| known.value);
+        let fetch = || snapshots::fetch(Arc::clone(self), session_id, before.clone());
         let good = |known: &Known<Snapshot>| known.asked_at >= since;
         slot.wait_for(&self.runtime, fetch, good)
             .await

@@ -8,22 +8,55 @@ use booking_core::ids::{StockId, WindowId};
 use booking_core::snapshot::{Seen, Snapshot, StockSeen, WindowSeen};
 use booking_core::time::Instant;
 use booking_redis::call::{SessionState, Status};
+use booking_redis::keys::Counter;
 
 use crate::gate::Gate;
 use crate::problem::city_time;
 
-/// A session as the cache has it now, copied there from the ledger first where it was missing.
-pub async fn fetch(gate: Arc<Gate>, session_id: i64) -> Option<Snapshot> {
+/// A session as the cache has it now, copied there from the ledger first where it was missing. Of one that is known
+/// already only the counters are asked for.
+pub async fn fetch(
+    gate: Arc<Gate>,
+    session_id: i64,
+    known: Option<Arc<Snapshot>>,
+) -> Option<Snapshot> {
+    let channel = &gate.settings.channel;
+    if let Some(known) = known {
+        let counters = counters_of(&known, channel);
+        let client = gate.admissions.client();
+        let looked = client.look(session_id, known.generation, &counters).await;
+        if let Some(state) = looked.ok()? {
+            return Some(of_state(&state, channel));
+        }
+    }
     for _ in 0..2 {
         let read = gate.admissions.client().read(&[session_id]).await.ok()?;
         if let Some(read) = read.into_iter().next().flatten() {
-            return Some(of_state(&read.state, &gate.settings.channel));
+            return Some(of_state(&read.state, channel));
         }
         if !gate.load(session_id).await {
             return None;
         }
     }
     None
+}
+
+/// The counters that a snapshot was made of.
+fn counters_of(snapshot: &Snapshot, channel: &str) -> Vec<Counter> {
+    let mut counters = Vec::with_capacity(snapshot.windows.len() * 2 + snapshot.stocks.len());
+    for (WindowId(window_id), window) in &snapshot.windows {
+        let window_id = *window_id;
+        counters.push(Counter::Window { window_id });
+        if window.share.is_some() {
+            let channel = channel.to_owned();
+            counters.push(Counter::Quota { window_id, channel });
+        }
+    }
+    let stocks = snapshot.stocks.keys();
+    counters.extend(stocks.map(|StockId(stock_id)| Counter::Stock {
+        stock_id: *stock_id,
+    }));
+    counters
 }
 
 /// What one channel sees of a state.

@@ -305,6 +305,20 @@ pub fn read(session_id: i64) -> Cmd {
     cmd
 }
 
+/// The generation, the status and some counters of one clinic session, in this order. A plain command: nothing is decided
+/// and nothing written, and a function would cost the server more than the look.
+pub fn look(session_id: i64, counters: &[Counter]) -> Cmd {
+    let mut cmd = Cmd::with_capacity(4 + counters.len(), 64 + counters.len() * 24);
+    cmd.arg("HMGET")
+        .arg(keys::state(session_id))
+        .arg(keys::GENERATION)
+        .arg(keys::STATUS);
+    for counter in counters {
+        cmd.arg(counter.field());
+    }
+    cmd
+}
+
 /// A caller whom a gate let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LetThrough {

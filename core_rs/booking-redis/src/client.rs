@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::call::{self, Bucket, Group, LetThrough, Request, SessionState, Settlement};
 use crate::endpoint::Endpoint;
 use crate::error::CacheError;
-use crate::keys::{self, CallerKind};
+use crate::keys::{self, CallerKind, Counter};
 use crate::library::{LIBRARY_NAME, Library};
 use crate::link::{Link, LinkSettings};
 use crate::reply::{self, SessionRead, Verdict};
@@ -215,6 +215,24 @@ impl Client {
             .zip(&values)
             .map(|(session_id, value)| reply::session(*session_id, value))
             .collect()
+    }
+
+    /// A state of which `generation` and `counters` are known already, as it is now: which counters there are changes only
+    /// with the generation. None when the session is not loaded, was loaded anew meanwhile, or lacks one of them: then
+    /// [`Self::read`] tells.
+    ///
+    /// Costs the cache a small part of `read`, which also brings everybody's permits.
+    ///
+    /// # Errors
+    /// [`CacheError`] when the call failed or a counter is not one that `load` writes.
+    pub async fn look(
+        &self,
+        session_id: i64,
+        generation: u64,
+        counters: &[Counter],
+    ) -> Result<Option<SessionState>, CacheError> {
+        let value = self.link.call(&call::look(session_id, counters)).await?;
+        reply::looked(session_id, generation, counters, &value)
     }
 
     /// Drops the state of clinic sessions that have ended.

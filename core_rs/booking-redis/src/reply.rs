@@ -166,18 +166,7 @@ pub fn session(session_id: i64, value: &Value) -> Result<Option<SessionRead>, Ca
         _ => return Err(unexpected(value)),
     };
     let bad = || unexpected(value);
-    let mut read = SessionRead {
-        state: SessionState {
-            session_id,
-            generation: 0,
-            status: Status::Closed,
-            windows: Vec::new(),
-            quotas: Vec::new(),
-            stocks: Vec::new(),
-        },
-        live: BTreeMap::new(),
-        permits: Vec::new(),
-    };
+    let mut read = SessionRead::empty(session_id);
     for pair in fields.chunks_exact(2) {
         let (field, packed) = (pair[0].as_str(), pair[1].as_str());
         match field {
@@ -201,7 +190,56 @@ pub fn session(session_id: i64, value: &Value) -> Result<Option<SessionRead>, Ca
     Ok(Some(read))
 }
 
+/// Answer of `look` at counters of a state of this generation; none when it is not loaded, is another now, or lacks one.
+///
+/// # Errors
+/// [`CacheError::UnexpectedReply`] when the values are not ones that `load` writes.
+pub fn looked(
+    session_id: i64,
+    generation: u64,
+    counters: &[Counter],
+    value: &Value,
+) -> Result<Option<SessionState>, CacheError> {
+    let bad = || unexpected(value);
+    let values = Vec::<Option<String>>::from_redis_value_ref(value).map_err(|_| bad())?;
+    let [Some(stored), Some(status), packed @ ..] = values.as_slice() else {
+        return Ok(None);
+    };
+    if stored.parse() != Ok(generation) {
+        return Ok(None);
+    }
+    if packed.len() != counters.len() {
+        return Err(bad());
+    }
+    let mut read = SessionRead::empty(session_id);
+    read.state.generation = generation;
+    read.state.status = Status::parse(status).ok_or_else(bad)?;
+    for (counter, packed) in counters.iter().zip(packed) {
+        let Some(packed) = packed else {
+            return Ok(None);
+        };
+        read.take_counter(counter.clone(), packed).ok_or_else(bad)?;
+    }
+    Ok(Some(read.state))
+}
+
 impl SessionRead {
+    /// Of a session of which nothing has been read yet.
+    const fn empty(session_id: i64) -> Self {
+        Self {
+            state: SessionState {
+                session_id,
+                generation: 0,
+                status: Status::Closed,
+                windows: Vec::new(),
+                quotas: Vec::new(),
+                stocks: Vec::new(),
+            },
+            live: BTreeMap::new(),
+            permits: Vec::new(),
+        }
+    }
+
     /// Takes one packed counter (see `lua/shared/counter.lua`); none when it is not one.
     fn take_counter(&mut self, counter: Counter, packed: &str) -> Option<()> {
         let mut parts = packed.split(':');

@@ -14,7 +14,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use booking_core::outcome::Refusal;
-use booking_redis::call::{CounterNews, Settlement};
+use booking_redis::call::{CounterNews, SessionState, Settlement};
 use booking_redis::keys::Counter;
 use booking_redis::reply::Verdict;
 use booking_redis::{CacheError, ClientSettings};
@@ -155,6 +155,60 @@ fn settling_releasing_and_forgetting_reach_every_session() {
         .query(&mut server.connection())
         .unwrap();
     assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn a_look_at_known_counters_says_what_a_read_would() {
+    let server = Server::start();
+    let runtime = runtime();
+    let (client, mut inbox, _done) = Inbox::start(settings(&server.url()), runtime.handle());
+    let known = session(1, 1, 5);
+    let window_id = known.windows[0].window_id;
+    let counters = [
+        Counter::Window { window_id },
+        Counter::Quota {
+            window_id,
+            channel: known.quotas[0].channel.clone(),
+        },
+        Counter::Stock {
+            stock_id: known.stocks[0].stock_id,
+        },
+    ];
+    let look = |generation, counters: &[Counter]| {
+        runtime
+            .block_on(client.look(1, generation, counters))
+            .unwrap()
+    };
+    assert_eq!(look(1, &counters), None, "not loaded");
+
+    runtime
+        .block_on(client.load(std::slice::from_ref(&known)))
+        .unwrap();
+    assert_eq!(look(1, &counters).as_ref(), Some(&known));
+    client.submit(1, request(1, "x")).unwrap();
+    assert_eq!(inbox.take(1)[&1], Verdict::Granted);
+    let settlement = Settlement {
+        session_id: 1,
+        permits: vec!["x".to_owned()],
+        news: vec![CounterNews {
+            counter: counters[0].clone(),
+            version: 2,
+            free: 4,
+        }],
+    };
+    runtime.block_on(client.settle(&[settlement])).unwrap();
+    let read = runtime.block_on(client.read(&[1])).unwrap().remove(0);
+    assert_eq!(look(1, &counters), read.map(|read| read.state));
+    assert_eq!(look(1, &counters).unwrap().windows[0].free, 4);
+
+    let other = [Counter::Stock { stock_id: 99 }];
+    assert_eq!(look(1, &other), None, "a counter that it has not got");
+    let anew = SessionState {
+        generation: 2,
+        ..known
+    };
+    runtime.block_on(client.load(&[anew])).unwrap();
+    assert_eq!(look(1, &counters), None, "loaded anew");
 }
 
 #[test]
