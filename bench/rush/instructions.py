@@ -24,10 +24,12 @@ from bench.rush.stage import Stage
 from bench.rush.wrk import wrk
 
 RESULTS = Path(__file__).parents[1] / "results" / "instructions.json"
-TOLERANCE = 1.03
+TOLERANCE = 1.01  # counts repeat within a thousandth
 WARMING, COUNTED = 300, 1500
-# Under valgrind everything takes fifty times as long; what is known of a session must not grow old meanwhile.
-PATIENT = {"HUMIAO_GATE_RENEW_S": "600", "HUMIAO_GATE_TRUST_S": "1200"}
+# Under valgrind everything takes fifty times as long, on a slow machine a hundred times: what is done by the clock must
+# not be counted. What is known of a session does not grow old, and other gates are not told every ten milliseconds whom
+# this one let through (that was 7,000 instructions for a refusal on a quick machine and 9,500 on a slow one).
+PATIENT = {"HUMIAO_GATE_RENEW_S": "600", "HUMIAO_GATE_TRUST_S": "1200", "HUMIAO_SHARE_LIMITS": "false"}
 
 
 class CountedGate(Gate):
