@@ -41,7 +41,6 @@ Opening = Literal["plain", "room", "draw"]
 OPENINGS: tuple[Opening, ...] = ("plain", "room", "draw")
 PLAIN_LEAD_S = 3  # people come so long before a plain opening
 ENTRIES_S_MIN = 6  # a room that is switched on is enforced three seconds later
-ENTRIES_PER_S = 60  # people that two cores register or give a ticket, with the repeats of scripts
 LATE_S = 0.5  # people come until so long after an opening
 PATIENCE_S = 120.0
 BORN = date(1990, 1, 1)  # as rush/make_residents.sql writes
@@ -57,12 +56,13 @@ class Terms:
     places: int = 400
     per_minute: int = 480  # let in by the room; few against the places, see docs/operations/faults.md
     think: float = 0.5
+    entries_per_s: int = 60  # people that this machine registers or gives a ticket, with the repeats of scripts
     drawn: bool = True  # False is the control: the campaign goes by who registered first
 
     @property
     def entries_s(self) -> int:
         """Seconds in which everybody can register or join."""
-        return max(ENTRIES_S_MIN, (self.scripts + self.humans) // ENTRIES_PER_S)
+        return max(ENTRIES_S_MIN, (self.scripts + self.humans) // self.entries_per_s)
 
 
 @dataclass(frozen=True)
