@@ -9,8 +9,8 @@
 --   * So do the triggers behind it.
 --   * Who moves a counter raises its version in the same update. The trigger looks to it that nobody can do otherwise, and
 --     is called only where somebody did.
---   * Otherwise hold_batch is that of 0026, here whole again; the moves of counters and claims_made are those of 0024,
---     claims_moved is that of 0007. Same locks in the same order, same words.
+--   * Otherwise hold_batch is that of 0026, claims_made and the moves of counters are those of 0024, claims_moved is that of
+--     0007: same locks in the same order, same words.
 
 CREATE TYPE asked_place AS (window_id bigint, channel text, stock_id bigint);
 COMMENT ON TYPE asked_place IS 'what a hold asks for: a place in a window, of a channel''s quota, and a dose of a stock';
@@ -262,6 +262,74 @@ BEGIN
     WHERE s.stock_id = d.stock_id AND s.stock_id = ANY (ARRAY(SELECT stock_id FROM move));
 END $$;
 
+CREATE OR REPLACE FUNCTION claims_made() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    made   bigint;
+    held   bigint;
+    known  bigint;
+    moves  counter_move[];
+    torn   boolean;
+BEGIN
+    -- The people are looked up one by one, whatever the planner believes of a table that has just been filled.
+    SELECT sum(n.places), sum(n.held), sum(n.known),
+           array_agg((n.window_id, n.channel, n.stock_id, n.places, 0)::counter_move), bool_or(w.session_id <> s.session_id)
+    INTO made, held, known, moves, torn
+    FROM (SELECT window_id, channel, stock_id, count(*)::integer AS places, count(*) FILTER (WHERE state = 'held') AS held,
+                 count((SELECT p.person_id FROM persons p WHERE p.person_id = c.person_id)) AS known
+          FROM new_claims c GROUP BY 1, 2, 3) AS n
+         LEFT JOIN LATERAL (SELECT session_id FROM windows WHERE window_id = n.window_id LIMIT 1) AS w ON true
+         LEFT JOIN LATERAL (SELECT session_id FROM session_stocks WHERE stock_id = n.stock_id LIMIT 1) AS s ON true;
+    IF made IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF held <> made THEN
+        RAISE EXCEPTION 'a claim begins as a hold' USING ERRCODE = 'HM003';
+    END IF;
+    IF known <> made THEN
+        RAISE EXCEPTION 'a claim names a person who does not exist' USING ERRCODE = '23503';
+    END IF;
+    PERFORM move_counters(moves);
+    IF torn THEN
+        RAISE EXCEPTION 'window and stock belong to different clinic sessions' USING ERRCODE = '23503';
+    END IF;
+    WITH series_of AS MATERIALIZED (
+        SELECT n.stock_id, v.series
+        FROM (SELECT DISTINCT stock_id FROM new_claims) AS n
+             CROSS JOIN LATERAL (SELECT product_id FROM session_stocks WHERE stock_id = n.stock_id LIMIT 1) AS s
+             JOIN products p USING (product_id) JOIN vaccine_series v USING (vaccine_code)
+    )
+    INSERT INTO live_claims (person_id, series, claim_id)
+    SELECT n.person_id, v.series, n.claim_id FROM new_claims n JOIN series_of v USING (stock_id)
+    ORDER BY n.person_id, v.series;
+
+    LOOP
+        WITH lane AS MATERIALIZED (
+            SELECT lane, seq + 1 AS seq, head FROM audit_lanes WHERE lane = pg_backend_pid() % 1024 FOR UPDATE
+        ), entry AS MATERIALIZED (
+            SELECT l.lane, l.seq, row_number() OVER ()::integer AS n, c.changed_by AS actor, c.changed_from AS source,
+                   'claim:' || c.claim_id AS subject, c.change_reason AS reason,
+                   jsonb_build_object('person', c.person_id, 'window', c.window_id, 'channel', c.channel,
+                                      'stock', c.stock_id) AS detail
+            FROM lane l CROSS JOIN new_claims c
+        ), written AS (
+            INSERT INTO audit_entries (at, lane, seq, n, actor, source, action, subject, reason, detail, database_user)
+            SELECT statement_timestamp(), lane, seq, n, actor, source, 'claim.held', subject, reason, detail, session_user
+            FROM entry
+        ), link AS (
+            INSERT INTO audit_links (lane, seq, at, entries, previous, hash)
+            SELECT l.lane, l.seq, statement_timestamp(), made, l.head, sha256(l.head || convert_to(e.lines, 'UTF8'))
+            FROM lane l CROSS JOIN (
+                SELECT string_agg(audit_line(n, statement_timestamp(), actor, source, 'claim.held', subject, reason, detail,
+                                             session_user), E'\x1e' ORDER BY n) AS lines FROM entry) AS e
+            RETURNING lane, seq, hash
+        )
+        UPDATE audit_lanes l SET seq = k.seq, head = k.hash FROM link k WHERE l.lane = k.lane;
+        EXIT WHEN FOUND;
+        INSERT INTO audit_lanes (lane, seq, head) VALUES (pg_backend_pid() % 1024, 0, ''::bytea) ON CONFLICT DO NOTHING;
+    END LOOP;
+    RETURN NULL;
+END $$;
+
 DROP TRIGGER windows_version ON windows;
 CREATE TRIGGER windows_version BEFORE UPDATE ON windows FOR EACH ROW
     WHEN (NEW.version IS DISTINCT FROM OLD.version + 1) EXECUTE FUNCTION rise_version();
@@ -272,7 +340,7 @@ DROP TRIGGER session_stocks_version ON session_stocks;
 CREATE TRIGGER session_stocks_version BEFORE UPDATE ON session_stocks FOR EACH ROW
     WHEN (NEW.version IS DISTINCT FROM OLD.version + 1) EXECUTE FUNCTION rise_version();
 
--- Of the triggers behind it two passages each change: each has to be found there once, else nothing is changed.
+-- Of claims_moved two passages change: each has to be found there once, else nothing is changed.
 CREATE FUNCTION pg_temp.amended(body text, passage text, instead text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     IF length(body) - length(replace(body, passage, '')) <> length(passage) THEN
@@ -283,27 +351,8 @@ END $$;
 
 DO $amend$
 DECLARE
-    body  text := pg_get_functiondef('claims_made'::regproc);
+    body  text := pg_get_functiondef('claims_moved'::regproc);
 BEGIN
-    body := pg_temp.amended(body, $passage$
-         LEFT JOIN windows w USING (window_id) LEFT JOIN session_stocks s USING (stock_id);
-$passage$, $instead$
-         LEFT JOIN LATERAL (SELECT session_id FROM windows WHERE window_id = n.window_id LIMIT 1) AS w ON true
-         LEFT JOIN LATERAL (SELECT session_id FROM session_stocks WHERE stock_id = n.stock_id LIMIT 1) AS s ON true;
-$instead$);
-    body := pg_temp.amended(body, $passage$
-        SELECT s.stock_id, v.series
-        FROM (SELECT DISTINCT stock_id FROM new_claims) AS n JOIN session_stocks s USING (stock_id)
-             JOIN products p USING (product_id) JOIN vaccine_series v USING (vaccine_code)
-$passage$, $instead$
-        SELECT n.stock_id, v.series
-        FROM (SELECT DISTINCT stock_id FROM new_claims) AS n
-             CROSS JOIN LATERAL (SELECT product_id FROM session_stocks WHERE stock_id = n.stock_id LIMIT 1) AS s
-             JOIN products p USING (product_id) JOIN vaccine_series v USING (vaccine_code)
-$instead$);
-    EXECUTE body;
-
-    body := pg_get_functiondef('claims_moved'::regproc);
     body := pg_temp.amended(body, $passage$
     IF EXISTS (SELECT FROM new_claims n JOIN windows w USING (window_id) JOIN session_stocks s USING (stock_id)
                WHERE w.session_id <> s.session_id) THEN
