@@ -55,7 +55,7 @@ async def ask(face: Face, stage: Stage, request: Request) -> httpx.Response:
 
 async def settled(face: Face, stage: Stage, request: Request) -> httpx.Response:
     """Ask until the try before this one has ended at the cache: until then the same person is told `in_flight`."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(5):
         while True:
             answer = await ask(face, stage, request)
             if answer.json()["code"] != "in_flight":

@@ -22,7 +22,7 @@ from tests.factories import World, age_hold, make_residents, make_session
 from tests.passes import HEADER, pass_for
 
 HOLDS = "/api/v1/resident/holds"
-UNDER_WAY_ASKS = 1000  # twenty seconds
+UNDER_WAY_ASKS = 250  # five seconds
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Teller:
 
     async def until_free(self, world: World, free: int) -> None:
         """Wait until this face knows of `free` places in the first window: what it knows is a moment old."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(5):
             path = f"/api/v1/public/sessions/{world.session_id}/availability"
             while True:
                 known = (await self.face.send("GET", path)).json()

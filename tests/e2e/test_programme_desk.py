@@ -47,7 +47,7 @@ async def test_from_a_text_to_an_edition(
     await writer.press("保存并查看影响")
     await writer.title("A群流脑第二剂改为10月龄")
     await writer.press("看典型儿童和抽样")
-    await page.get_by_role("region", name="典型儿童").wait_for(timeout=60_000)
+    await page.get_by_role("region", name="典型儿童").wait_for()
     await writer.press("统计全市")
     await page.get_by_text("统计完成").wait_for(timeout=60_000)
     await writer.look_twice("03-draft")
