@@ -6,6 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from humiao.kit.migrations import read_migrations
+
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = ROOT / "sql" / "queries"
 NAMES = sorted(str(path.relative_to(QUERIES).with_suffix("")) for path in QUERIES.rglob("*.sql"))
@@ -44,3 +46,10 @@ def test_a_statement_opens_with_what_it_does_and_names_its_parameters(name: str)
 @pytest.mark.parametrize("name", NAMES)
 async def test_postgresql_understands_it(name: str, connection: asyncpg.Connection) -> None:
     await connection.prepare((QUERIES / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def test_no_migration_has_changed_since_it_was_written_down() -> None:
+    """A city compares digests at every start: one that applied the file as it was would not start again."""
+    written_down = (ROOT / "sql" / "migrations" / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    found = [f"{migration.digest}  {migration.name}.sql" for migration in read_migrations()]
+    assert found == written_down, "a new file adds its line (sha256sum); a line that is there already never changes"
