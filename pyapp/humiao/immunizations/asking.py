@@ -145,11 +145,14 @@ class Ask:
 class Facts:
     """The person on the day of evaluation, with dates of ages remembered."""
 
-    __slots__ = ("_days", "_rules", "barring", "birth", "courses", "edition", "live", "local", "on", "person")
+    __slots__ = ("_days", "_rules", "barring", "birth", "courses", "edition", "grace", "live", "local", "on", "person",
+                 "tomorrow")  # fmt: skip
 
     def __init__(self, edition: Edition, person: Person, on: date, live: list[tuple[date, Vaccine]]) -> None:
         self.edition, self.person, self.on, self.live = edition, person, on, live
         self.birth = person.birth_date
+        self.tomorrow = on + timedelta(days=1)
+        self.grace = timedelta(days=edition.grace_days)
         self.local = person.residence != "elsewhere"
         self.courses: dict[str, Course] = {}
         self._days: dict[int, date] = {}
@@ -244,10 +247,11 @@ class Facts:
 
     def blood_bound(self, vaccine: Vaccine, day: date) -> date | None:
         """The first day after the last blood product up to `day`, for a vaccine that must wait (CO-6)."""
-        given = [on for on in self.person.blood_products if on <= day]
-        if vaccine.after_blood_product is None or not given:
+        wait = vaccine.after_blood_product
+        if wait is None or not self.person.blood_products:
             return None
-        return vaccine.after_blood_product.after(max(given))
+        given = [on for on in self.person.blood_products if on <= day]
+        return wait.after(max(given)) if given else None
 
     def earliest(self, course: Course, asked: Ask, vaccine: Vaccine) -> Bound:
         """The first day for a product, and what decides it (C12)."""
@@ -255,7 +259,7 @@ class Facts:
         bounds: list[Bound] = [(self.birth, "age", "出生", 0)]
         if age:
             bounds.append((self.day(age), "age", age.words, 0))
-        bounds += self.intervals(course, asked, interval, self.on + timedelta(days=1))
+        bounds += self.intervals(course, asked, interval, self.tomorrow)
         series = course.series
         if series.cohort and series.cohort.min_age:
             bounds.append((self.day(series.cohort.min_age), "age", series.cohort.min_age.words, 0))

@@ -22,11 +22,13 @@ class Duration:
     key: int = field(init=False, repr=False, compare=False)  # equal for equal durations
     words: str = field(init=False, repr=False, compare=False)  # in Chinese, as a parent reads it
     rough_days: float = field(init=False, repr=False, compare=False)  # good enough to put durations in order
+    difference: timedelta = field(init=False, repr=False, compare=False)  # its days
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", self.months * 100_000 + self.days)
         object.__setattr__(self, "words", _words(self.months, self.days))
         object.__setattr__(self, "rough_days", self.months * 30.4375 + self.days)
+        object.__setattr__(self, "difference", timedelta(days=self.days))
 
     def after(self, start: date) -> date:
         """Return the day on which this much time has passed since `start`."""
@@ -37,7 +39,7 @@ class Duration:
                 leap = month == 1 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
                 day = min(day, _LENGTHS[month] + leap)
             start = date(year, month + 1, day)
-        return start + timedelta(days=self.days) if self.days else start
+        return start + self.difference if self.days else start
 
     def __str__(self) -> str:
         years, months = divmod(self.months, 12)

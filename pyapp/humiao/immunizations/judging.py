@@ -1,7 +1,7 @@
 """Judges recorded doses: does a dose count, as which, and if not, why. Pure."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date
 
 from humiao.immunizations import words
 from humiao.immunizations.asking import Ask, Course, Facts, ask
@@ -18,12 +18,14 @@ def judge_all(
 ) -> tuple[JudgedDose, ...]:
     """Judge the doses of a course in order, each by the rules in force on its day (C5)."""
     judged: list[JudgedDose] = []
+    counted_on: set[date] = set()
     for record, vaccine in records:
         series = book.on(record.given_on).series.get(course.series.code, course.series)
         version = series.version_on(record.given_on) or series.versions[0]
-        again = any(dose.given_on == record.given_on and dose.valid for dose in judged)
-        dose = _judge(facts, course, series, version, record, vaccine, again=again)
+        dose = _judge(facts, course, series, version, record, vaccine, again=record.given_on in counted_on)
         judged.append(dose)
+        if dose.valid:
+            counted_on.add(dose.given_on)
         course.take(dose, vaccine, record)
     return tuple(judged)
 
@@ -103,7 +105,8 @@ def _too_soon(
     facts: Facts, course: Course, asked: Ask, vaccine: Vaccine, record: Record, sooner_age: Duration | None
 ) -> tuple[Reason, ...]:
     """Every reason for which the dose came before its time."""
-    late = record.given_on + timedelta(days=facts.edition.grace_days)
+    given_on = record.given_on
+    late = given_on + facts.grace
     reasons = []
     age, interval = asked.limits(vaccine)
     if sooner_age:
@@ -112,12 +115,13 @@ def _too_soon(
         age = asked.first_age  # a campaign dose counts at any age at which the series has begun (PV-E3)
     if (age and late < facts.day(age)) or (vaccine.min_age and late < facts.day(vaccine.min_age)):
         reasons.append(Reason.TOO_EARLY_AGE)
-    bounds = facts.intervals(course, asked, interval, record.given_on)
-    if any(late < day for day, _, _, _ in bounds):
-        reasons.append(Reason.TOO_SHORT_INTERVAL)
-    if vaccine.live and facts.live_bound(record.given_on, record.given_on) > record.given_on:
+    for first_day, _, _, _ in facts.intervals(course, asked, interval, given_on):
+        if late < first_day:
+            reasons.append(Reason.TOO_SHORT_INTERVAL)
+            break
+    if vaccine.live and facts.live_bound(given_on, given_on) > given_on:
         reasons.append(Reason.LIVE_INTERVAL)
-    blood = facts.blood_bound(vaccine, record.given_on)
-    if blood and record.given_on < blood:
+    blood = facts.blood_bound(vaccine, given_on)
+    if blood and given_on < blood:
         reasons.append(Reason.BLOOD_PRODUCT_INTERVAL)
     return tuple(reasons)

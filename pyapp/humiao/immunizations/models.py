@@ -75,11 +75,11 @@ class Vaccine:
     place: int = 0  # in the list of the edition, so that records of one day have an order
     after_blood_product: Duration | None = None
     effective_from: date | None = None
+    # Whether the gap between live vaccines is kept: injected and nasal (CO-2, CO-4), not oral (CO-3).
+    live: bool = field(init=False)
 
-    @property
-    def live(self) -> bool:
-        """Whether the gap between live vaccines is kept: injected and nasal (CO-2, CO-4), not oral (CO-3)."""
-        return self.live_class in ("injected", "nasal")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "live", self.live_class in ("injected", "nasal"))
 
 
 @dataclass(frozen=True, slots=True)

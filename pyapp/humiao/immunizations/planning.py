@@ -3,7 +3,7 @@
 from datetime import date
 
 from humiao.immunizations import words
-from humiao.immunizations.asking import Ask, Course, Facts, ask
+from humiao.immunizations.asking import Ask, Bound, Course, Facts, ask
 from humiao.immunizations.models import (
     Explanation,
     JudgedDose,
@@ -27,18 +27,18 @@ def plan(facts: Facts, series: Series, course: Course, doses: tuple[JudgedDose, 
         status, key = outside or (Status.NOT_APPLICABLE, "NOT_IN_FORCE")
         told = Explanation(f"{series.code}-cohort", words.state, (key, series.name_zh, "high"))
         return SeriesState(series.code, status, doses, explanations=(told,))
-    asked, limit, options = _next_ask(facts, course, series, version)
+    asked, limit, possible = _next_ask(facts, course, series, version)
     if asked.status is not Status.COMPLETE and limit and facts.on >= limit and asked.ends_by_age:
         asked = asked.closed("C9")
     if course.under_review and asked.status not in _CANNOT_PLAN:
         asked = asked.for_a_doctor(course.under_review)
-    if not asked.status and not options:
+    if not asked.status and not possible:
         barred = next((c.id for c in facts.barring if any(_applies(c.applies_to, v) for v in asked.vaccines)), "")
         asked = asked.for_a_doctor(barred or asked.rule_id)
     if asked.status:
         told = Explanation(asked.rule_id, words.state, (asked.status, series.name_zh, asked.certainty))
         return SeriesState(series.code, asked.status, doses, version_id=version.id, explanations=(told,))
-    return _planned(facts, series, version, course, doses, asked, options, limit)
+    return _planned(facts, series, version, course, doses, asked, possible, limit)
 
 
 def _planned(
@@ -48,13 +48,12 @@ def _planned(
     course: Course,
     doses: tuple[JudgedDose, ...],
     asked: Ask,
-    options: tuple[Option, ...],
+    possible: list[tuple[str, Bound]],
     limit: date | None,
 ) -> SeriesState:
     slot = asked.slot
     assert slot is not None
-    preferred = facts.edition.vaccines[options[0].vaccine]
-    earliest, cause, what, of = facts.earliest(course, asked, preferred)
+    earliest, cause, what, of = possible[0][1]
     recommended = max(facts.day(slot.recommended_age), earliest) if slot.recommended_age else earliest
     # An own-expense vaccine is offered, not owed: it is never overdue.
     owed = series.kind != "non_programme"
@@ -72,7 +71,7 @@ def _planned(
     required = asked.requires if asked.requires not in facts.person.conditions else None
     if required:
         explanations.append(Explanation(asked.rule_id, words.requires, (required,)))
-    codes = [option.vaccine for option in options]
+    codes = [code for code, _ in possible]
     return SeriesState(
         series.code,
         status,
@@ -82,7 +81,7 @@ def _planned(
         recommended,
         overdue,
         limit,
-        options,
+        tuple(Option(code, bound[0]) for code, bound in possible),
         required,
         tuple(c.id for c in facts.edition.contraindications if any(_applies(c.applies_to, code) for code in codes)),
         version.id,
@@ -126,8 +125,8 @@ def _outside(facts: Facts, series: Series, version: Version | None) -> tuple[Sta
 
 def _next_ask(
     facts: Facts, course: Course, series: Series, version: Version
-) -> tuple[Ask, date | None, tuple[Option, ...]]:
-    """What is asked next, the first day on which it can no longer be given, and the products.
+) -> tuple[Ask, date | None, list[tuple[str, Bound]]]:
+    """What is asked next, the first day on which it can no longer be given, and the products with their first days.
 
     A rule holds up to an age. Where the dose cannot be given before it, what is asked from that age on decides.
     """
@@ -137,36 +136,36 @@ def _next_ask(
         asked = ask(facts, course, series, version, facts.on, day, None)
         asked.ends_by_age = general is not None
         if asked.status:
-            return asked, general, ()
+            return asked, general, []
         limits = [facts.day(until) for until in asked.ends(facts.edition)]
         until = min(limits, default=None)
         if general and (until is None or general < until):
             until = general
-        options = _options(facts, course, asked)
-        in_time = bool(options) and (until is None or options[0].earliest < until)
+        possible = _possible(facts, course, asked)
+        in_time = bool(possible) and (until is None or possible[0][1][0] < until)
         if (in_time or _barred(facts, asked)) and (until is None or day < until):
-            return asked, until, options
+            return asked, until, possible
         if until is None:
-            return asked.closed(asked.rule_id), None, ()
+            return asked.closed(asked.rule_id), None, []
         if until == general or until <= day:
-            return asked.closed("C9" if until == general else asked.rule_id), until, ()
+            return asked.closed("C9" if until == general else asked.rule_id), until, []
         day = until
 
 
-def _options(facts: Facts, course: Course, asked: Ask) -> tuple[Option, ...]:
-    """Acceptable products with their first days, what the programme gives first."""
-    found: list[Option] = []
+def _possible(facts: Facts, course: Course, asked: Ask) -> list[tuple[str, Bound]]:
+    """Acceptable products with their first days and what decides them, what the programme gives first."""
+    found: list[tuple[str, Bound]] = []
     for code in asked.vaccines:
         vaccine = facts.edition.vaccines[code]
         if vaccine.kind == "historic" or (vaccine.sex and vaccine.sex != facts.person.sex):
             continue
         if any(_applies(barring.applies_to, code) for barring in facts.barring):
             continue
-        earliest = facts.earliest(course, asked, vaccine)[0]
-        if vaccine.max_age and max(earliest, facts.on) >= facts.day(vaccine.max_age):
+        bound = facts.earliest(course, asked, vaccine)
+        if vaccine.max_age and max(bound[0], facts.on) >= facts.day(vaccine.max_age):
             continue
-        found.append(Option(code, earliest))
-    return tuple(found)
+        found.append((code, bound))
+    return found
 
 
 def _barred(facts: Facts, asked: Ask) -> bool:
