@@ -18,14 +18,14 @@ def judge_all(
 ) -> tuple[JudgedDose, ...]:
     """Judge the doses of a course in order, each by the rules in force on its day (C5)."""
     judged: list[JudgedDose] = []
-    counted_on: set[date] = set()
+    valid_on: set[date] = set()
     for record, vaccine in records:
         series = book.on(record.given_on).series.get(course.series.code, course.series)
         version = series.version_on(record.given_on) or series.versions[0]
-        dose = _judge(facts, course, series, version, record, vaccine, again=record.given_on in counted_on)
+        dose = _judge(facts, course, series, version, record, vaccine, again=record.given_on in valid_on)
         judged.append(dose)
         if dose.valid:
-            counted_on.add(dose.given_on)
+            valid_on.add(dose.given_on)
         course.take(dose, vaccine, record)
     return tuple(judged)
 

@@ -16,6 +16,7 @@ from humiao.immunizations.models import (
 )
 
 _RULE_OF_CAUSE = {"live": "CO-2", "blood": "CO-6"}
+_Product = tuple[str, Bound]  # a vaccine's code, its first day and what decides it
 _CANNOT_PLAN = {Status.COMPLETE, Status.AGED_OUT, Status.NOT_APPLICABLE}
 
 
@@ -48,12 +49,12 @@ def _planned(
     course: Course,
     doses: tuple[JudgedDose, ...],
     asked: Ask,
-    possible: list[tuple[str, Bound]],
+    possible: list[_Product],
     limit: date | None,
 ) -> SeriesState:
     slot = asked.slot
     assert slot is not None
-    earliest, cause, what, of = possible[0][1]
+    _, (earliest, cause, what, of) = possible[0]
     recommended = max(facts.day(slot.recommended_age), earliest) if slot.recommended_age else earliest
     # An own-expense vaccine is offered, not owed: it is never overdue.
     owed = series.kind != "non_programme"
@@ -125,7 +126,7 @@ def _outside(facts: Facts, series: Series, version: Version | None) -> tuple[Sta
 
 def _next_ask(
     facts: Facts, course: Course, series: Series, version: Version
-) -> tuple[Ask, date | None, list[tuple[str, Bound]]]:
+) -> tuple[Ask, date | None, list[_Product]]:
     """What is asked next, the first day on which it can no longer be given, and the products with their first days.
 
     A rule holds up to an age. Where the dose cannot be given before it, what is asked from that age on decides.
@@ -142,7 +143,8 @@ def _next_ask(
         if general and (until is None or general < until):
             until = general
         possible = _possible(facts, course, asked)
-        in_time = bool(possible) and (until is None or possible[0][1][0] < until)
+        preferred_from = possible[0][1][0] if possible else None
+        in_time = preferred_from is not None and (until is None or preferred_from < until)
         if (in_time or _barred(facts, asked)) and (until is None or day < until):
             return asked, until, possible
         if until is None:
@@ -152,9 +154,9 @@ def _next_ask(
         day = until
 
 
-def _possible(facts: Facts, course: Course, asked: Ask) -> list[tuple[str, Bound]]:
+def _possible(facts: Facts, course: Course, asked: Ask) -> list[_Product]:
     """Acceptable products with their first days and what decides them, what the programme gives first."""
-    found: list[tuple[str, Bound]] = []
+    found: list[_Product] = []
     for code in asked.vaccines:
         vaccine = facts.edition.vaccines[code]
         if vaccine.kind == "historic" or (vaccine.sex and vaccine.sex != facts.person.sex):
