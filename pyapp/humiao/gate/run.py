@@ -19,7 +19,7 @@ from humiao.booking.meters import CacheMeters
 from humiao.errors import PROBLEMS, Refusal, problem_body
 from humiao.gate.desk import Desk
 from humiao.gate.rooms import RoomFollower
-from humiao.kit.database import DISCONNECTED, Database, DatabaseBusy, session_settings
+from humiao.kit.database import Database, session_settings
 from humiao.kit.garbage import calm_down
 from humiao.kit.keys import Keys, load_keys
 from humiao.kit.logs import configure_logs
@@ -126,11 +126,16 @@ async def measure_clock(database: Database) -> tuple[int, int]:
 
 
 async def _every(pause_s: float, what: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` again and again: a gate without it would go on and be wrong. Ends when it is cancelled, no sooner."""
+    me = asyncio.current_task()
+    assert me
     while True:
         try:
             await work()
-        except (DatabaseBusy, *DISCONNECTED) as error:
-            log.warning("database away", work=what, error=type(error).__name__)
+        except Exception as error:
+            if me.cancelling():  # the failure of giving back a connection that broke has taken the cancellation's place
+                return
+            log.warning("gate loop failed", loop=what, error=type(error).__name__, detail=str(error)[:200])
         await asyncio.sleep(pause_s)
 
 
