@@ -19,7 +19,10 @@ class WorkerMeters:
             "humiao_worker_runs", "Rounds of a loop, by how they ended", ["loop", "ending"], registry=registry
         )
         self.last_run = Gauge(
-            "humiao_worker_last_run_timestamp_seconds", "When a loop last ended well", ["loop"], registry=registry
+            "humiao_worker_last_run_timestamp_seconds",
+            "When a loop last ended well, or began",
+            ["loop"],
+            registry=registry,
         )
         self.seconds = Histogram(
             "humiao_worker_run_seconds", "One round of a loop", ["loop"], buckets=SECONDS, registry=registry

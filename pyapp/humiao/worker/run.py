@@ -41,6 +41,22 @@ from humiao.worker.tasks import Backlog, Housekeeper, Reconciler, end_missed, ex
 
 log = structlog.get_logger(__name__)
 LEADER_LOCK = 4_821_008
+# Seconds that each loop waits after a round that left nothing undone.
+PAUSES_S = {
+    "expire": 1.0,
+    "offers": 1.0,
+    "ranks": 20.0,
+    "outbox": 0.3,
+    "reconcile": 10.0,
+    "rooms": 0.5,
+    "due": 5.0,
+    "appointments": 20.0,
+    "rechecks": 20.0,
+    "no_shows": 600.0,
+    "city_count": 2.0,
+    "backlog": 5.0,
+    "housekeeping": 3600.0,
+}
 
 
 async def _a_second() -> None:
@@ -59,17 +75,23 @@ async def lead(dsn: str, wait: Callable[[], Awaitable[None]] = _a_second) -> asy
 
 
 async def _every(
-    pause_s: float, name: str, work: Callable[[], Awaitable[int]], meters: WorkerMeters | None = None
+    pause_s: float,
+    name: str,
+    work: Callable[[], Awaitable[int]],
+    meters: WorkerMeters | None = None,
+    now: Callable[[], float] = time.time,
 ) -> None:
     """Do `work` again and again; a full piece is followed at once by the next. Ends when it is cancelled."""
     me = asyncio.current_task()
     assert me
     meters = meters or WorkerMeters()
+    last_run = meters.last_run.labels(name)
+    last_run.set(now())  # from here on it is missed
     while True:
         began, ending = time.perf_counter(), "done"
         try:
             more = await work()
-            meters.last_run.labels(name).set_to_current_time()
+            last_run.set(now())
         except Exception as error:  # a loop outlives any one failure; what failed is tried again
             if me.cancelling():  # the failure of giving back a connection that broke has taken the cancellation's place
                 return
@@ -147,22 +169,22 @@ async def _serve(settings: Settings, database_url: str, redis_url: str, registry
         backlog = Backlog(database, meters)
         ranks = Ranks(gatekeeper.admitter)
         offers, keeper = OfferMaker(database, gatekeeper, ranks), RankKeeper(database, ranks)
-        loops = [
-            _every(1.0, "expire", partial(expire_holds, ledger, gatekeeper, meters), meters),
-            _every(1.0, "offers", partial(make_offers, offers, meters), meters),
-            _every(20.0, "ranks", keeper.step, meters),
-            _every(0.3, "outbox", partial(sender.send_due, 50), meters),
-            _every(10.0, "reconcile", reconciler.step, meters),
-            _every(0.5, "rooms", RoomKeeper(database, vault).step, meters),
-            _every(5.0, "due", due.step, meters),
-            _every(20.0, "appointments", appointments.step, meters),
-            _every(20.0, "rechecks", rechecker.step, meters),
-            _every(600.0, "no_shows", partial(end_missed, database, gatekeeper), meters),
-            _every(2.0, "city_count", counter.step, meters),
-            _every(5.0, "backlog", backlog.step, meters),
-            _every(3600.0, "housekeeping", housekeeper.step, meters),
-        ]
-        tasks = [asyncio.create_task(loop) for loop in loops]
+        works: dict[str, Callable[[], Awaitable[int]]] = {
+            "expire": partial(expire_holds, ledger, gatekeeper, meters),
+            "offers": partial(make_offers, offers, meters),
+            "ranks": keeper.step,
+            "outbox": partial(sender.send_due, 50),
+            "reconcile": reconciler.step,
+            "rooms": RoomKeeper(database, vault).step,
+            "due": due.step,
+            "appointments": appointments.step,
+            "rechecks": rechecker.step,
+            "no_shows": partial(end_missed, database, gatekeeper),
+            "city_count": counter.step,
+            "backlog": backlog.step,
+            "housekeeping": housekeeper.step,
+        }
+        tasks = [asyncio.create_task(_every(PAUSES_S[name], name, work, meters)) for name, work in works.items()]
         try:
             await _watch(leader)
             log.warning("leadership lost")
