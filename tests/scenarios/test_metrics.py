@@ -20,6 +20,7 @@ from humiao.errors import PROBLEMS
 from humiao.gate.run import METRICS_PAUSE_S
 from humiao.main import create_app
 from humiao.settings import Settings
+from humiao.worker.run import PAUSES_S
 from tests.faults.city import ROOT, RunningCity, eventually
 from tests.faults.resident import PhoneResident
 
@@ -108,7 +109,8 @@ def test_no_label_names_anybody_and_there_are_few_values(exported: Exported, run
     nowhere = {"database_url": "postgresql://nowhere", "redis_url": "redis://nowhere"}
     app = create_app(Settings(home=running.home).model_copy(update=nowhere))
     templates = set(app.openapi()["paths"]) | {"/healthz", "/readyz", "/", "/h5", "other"}
-    gate_routes = {"hold", "hold_status", "room_place", "room_events", "availability", "alive", "hidden", "passed"}
+    gate_routes = {"hold", "hold_status", "room_place", "room_events", "availability", "alive", "hidden"}
+    gate_routes |= {"nowhere", "passed"}
     assert exported.values["route"] <= templates | gate_routes
     assert exported.values["code"] <= PROBLEMS.keys() | {"bad_request", "upstream_away", "upstream_timeout"}
     assert exported.values["method"] <= {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"}
@@ -166,7 +168,7 @@ def asked_for(query: str) -> tuple[set[str], set[str]]:
     metrics = set(re.findall(r"\b(?:humiao|process)_\w+", query))
     labels = {label for names in re.findall(r"\bby \(([^)]*)\)", query) for label in re.findall(r"\w+", names)}
     labels |= {
-        label for block in re.findall(r"\{([^}]*)\}", query) for label in re.findall(r"(\w+)\s*(?:!=|=~|=)", block)
+        label for block in re.findall(r"\{([^}]*)\}", query) for label in re.findall(r"(\w+)\s*(?:!=|!~|=~|=)", block)
     }
     return metrics, labels
 
@@ -190,6 +192,20 @@ def test_dashboard_and_alerts_ask_for_what_there_is(exported: Exported) -> None:
     assert {query: wrong for query in queries if (wrong := unknown(query, exported))} == {}
     control = 'sum by (flavour) (rate(humiao_gate_sheds_total{reazon="x"}[1m]))'
     assert unknown(control, exported) == {"humiao_gate_sheds_total", "flavour", "reazon"}
+
+
+def missed_after_s(loop: str) -> set[float]:
+    """After how long the alert misses a loop of the worker; more than one: two of its terms speak of it."""
+    (rule,) = [rule for rule in rules() if rule["alert"] == "HumiaoWorkerHangs"]
+    terms = re.findall(r'\{loop(=|!~)"([\w|]+)"\}\) > (\d+)', str(rule["expr"]))
+    assert len(terms) == str(rule["expr"]).count("last_run")
+    return {float(bound_s) for how, loops, bound_s in terms if (loop in loops.split("|")) == (how == "=")}
+
+
+@pytest.mark.parametrize(("loop", "pause_s"), PAUSES_S.items())
+def test_a_loop_of_the_worker_is_missed_after_two_of_its_pauses_and_not_before(loop: str, pause_s: float) -> None:
+    (bound_s,) = missed_after_s(loop)
+    assert 2 * pause_s <= bound_s <= max(60, 3 * pause_s)
 
 
 def test_every_metric_of_ours_is_on_the_dashboard(exported: Exported) -> None:

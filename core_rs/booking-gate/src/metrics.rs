@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 type Labels = Vec<(&'static str, String)>;
 
 /// Routes and outcome words are few: their counters are made beforehand and then only counted up.
-const ROUTES: [&str; 8] = [
+const ROUTES: [&str; 9] = [
     "hold",
     "hold_status",
     "room_place",
@@ -25,6 +25,7 @@ const ROUTES: [&str; 8] = [
     "availability",
     "alive",
     "hidden",
+    "nowhere",
     "passed",
 ];
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];

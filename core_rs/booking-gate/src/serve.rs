@@ -141,8 +141,10 @@ pub fn serve(
             .spawn(move || {
                 runtime.block_on(async {
                     if let Some(admin) = admin {
+                        // Its connections are counted apart: residents who take all places shut nobody out who watches.
                         let side = Hall {
                             admin: true,
+                            connections: Arc::default(),
                             ..hall.clone()
                         };
                         // To the very end: a gate that is stopping is watched as well.

@@ -1,16 +1,18 @@
 //! Every queue has a bound: what does not fit is told when to come back. Every caller has a pace.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use crate::application::{Application, asked, say};
 use crate::stage::message::Message;
 use crate::stage::{
-    LONG, Resident, Stage, desk_by_hand, get, hold, idle_desk, nowhere, settings, tokens,
+    Client, LONG, Resident, Stage, desk_by_hand, get, hold, idle_desk, nowhere, settings, tokens,
 };
 use crate::support::{Server, session};
 use booking_gate::limits::Rate;
 use booking_gate::work::{Word, Work};
 use bytes::Bytes;
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 const NO_CACHE: &str = "redis://127.0.0.1:1";
@@ -60,6 +62,36 @@ async fn connections_have_a_bound() {
         stage.client().await.ask(get("/healthz")).await.status(),
         200
     );
+}
+
+#[tokio::test]
+async fn residents_who_take_all_connections_shut_no_operator_out() {
+    let mut settings = nowhere();
+    settings.connections_max = 1;
+    settings.admin = Some((Ipv4Addr::LOCALHOST, 0).into());
+    let stage = Stage::open(settings, idle_desk(), NO_CACHE);
+    let mut resident = stage.client().await;
+    assert_eq!(resident.ask(get("/healthz")).await.status(), 200);
+    assert_eq!(stage.client().await.answer().await.status(), 503);
+    let mut operator = Client::of(TcpStream::connect(stage.admin.unwrap()).await.unwrap());
+    let told = operator.ask(get("/metrics")).await;
+    assert_eq!(told.status(), 200);
+    let shed = "humiao_gate_shed_total{reason=\"connections_full\"} 1\n";
+    assert!(told.text().contains(shed), "{}", told.text());
+}
+
+#[tokio::test]
+async fn a_request_for_what_cannot_be_is_counted_as_any_other() {
+    let stage = Stage::open(nowhere(), idle_desk(), NO_CACHE);
+    let told = stage
+        .client()
+        .await
+        .ask(get("/api/v1/public/sessions/007/availability"))
+        .await;
+    assert_eq!(told.status(), 404);
+    let counted = "humiao_gate_requests_total{route=\"nowhere\",outcome=\"4xx\"} 1\n";
+    let metrics = stage.gate.metrics_text();
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[tokio::test]
@@ -290,7 +322,7 @@ async fn whatever_a_client_writes_about_its_address_it_is_counted_as_one() {
 }
 
 fn spoofed(number: u32) -> String {
-    let address = std::net::Ipv4Addr::from(0xCB00_7100 + number);
+    let address = Ipv4Addr::from(0xCB00_7100 + number);
     format!(
         "GET /healthz HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: {address}\r\nForwarded: for={address}\r\n\
          X-Real-IP: {address}\r\nX-Client-IP: {address}\r\nTrue-Client-IP: {address}\r\n\r\n"
