@@ -4,12 +4,13 @@
 //! second one would stand at the first one's locks, and a batch that is made ready early leaves out who comes meanwhile
 //! (docs/decisions/0003).
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant as Steady;
 
 use tokio::sync::{Notify, oneshot};
+use uuid::Uuid;
 
 use crate::admissions::Turn;
 use crate::work::{HoldWish, Word};
@@ -102,16 +103,20 @@ impl Lanes {
         lane.news.notify_one();
     }
 
-    /// The next holds of a lane, as soon as there is one; none where the lanes are closed and nobody is left in it.
-    pub async fn next(&self, lane: usize, at_most: usize) -> Option<Vec<Waiting>> {
-        let lane = self.lanes.get(lane)?;
+    /// The next holds of a lane, as soon as there is one; none where the lanes are closed and nobody is left in it. Of
+    /// several under one key the first: the ledger has one answer for each, so two of them would spoil their batch.
+    pub async fn next(&self, number: usize, at_most: usize) -> Option<Vec<Waiting>> {
+        let lane = self.lanes.get(number)?;
         loop {
-            {
+            let taken: Vec<Waiting> = {
                 let mut holds = lane.holds();
                 let count = holds.len().min(at_most.max(1));
-                if count > 0 {
-                    return Some(holds.drain(..count).collect());
-                }
+                holds.drain(..count).collect()
+            };
+            if !taken.is_empty() {
+                let (first, later) = by_key(taken);
+                self.put_back(number, later);
+                return Some(first);
             }
             if self.closed.load(Ordering::Acquire) {
                 return None;
@@ -137,4 +142,21 @@ impl Lanes {
             lane.news.notify_one();
         }
     }
+}
+
+/// The first hold under each key, and the others.
+fn by_key(holds: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
+    let mut met: HashSet<(Uuid, &str)> = HashSet::with_capacity(holds.len());
+    let met_first: Vec<bool> = holds
+        .iter()
+        .map(|hold| met.insert((hold.wish.account, &hold.wish.key)))
+        .collect();
+    if !met_first.contains(&false) {
+        return (holds, Vec::new());
+    }
+    let (mut first, mut later) = (Vec::with_capacity(holds.len()), Vec::new());
+    for (hold, is_first) in holds.into_iter().zip(met_first) {
+        if is_first { &mut first } else { &mut later }.push(hold);
+    }
+    (first, later)
 }

@@ -16,7 +16,7 @@ mod stage;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
-use std::time::Instant as Steady;
+use std::time::{Duration, Instant as Steady};
 
 use booking_gate::admissions::Turn;
 use booking_gate::lanes::{Lanes, Waiting};
@@ -38,7 +38,7 @@ struct Scripted {
 }
 
 impl Ledger for Scripted {
-    async fn hold(&mut self, part: Part<'_>) -> Result<Committed, Trouble> {
+    async fn hold(&mut self, part: Part<'_>, _: Duration) -> Result<Committed, Trouble> {
         let windows = part.holds.window_ids[part.from..part.to].to_vec();
         let before = {
             let mut asked = self.asked.lock().unwrap();
@@ -92,16 +92,7 @@ impl Desk {
 
     fn wish(&self, session_id: i64, window_id: i64, deadline: Steady) -> oneshot::Receiver<Word> {
         let (reply, word) = oneshot::channel();
-        let wish = HoldWish {
-            account: Uuid::from_u128(1),
-            person: Uuid::from_u128(2),
-            session_id,
-            window_id,
-            stock_id: 3,
-            key: "key".to_owned(),
-            body_hash: [0; 32],
-            pass_generation: 0,
-        };
+        let wish = wish_for(session_id, window_id, &format!("key-{window_id}"));
         let turn = Turn::take(&self.queue, usize::MAX).unwrap();
         self.lanes.push(Waiting::new(wish, deadline, turn, reply));
         word
@@ -109,6 +100,19 @@ impl Desk {
 
     fn asks(&self, window_id: i64) -> oneshot::Receiver<Word> {
         self.wish(0, window_id, Steady::now() + LONG)
+    }
+}
+
+fn wish_for(session_id: i64, window_id: i64, key: &str) -> HoldWish {
+    HoldWish {
+        account: Uuid::from_u128(1),
+        person: Uuid::from_u128(2),
+        session_id,
+        window_id,
+        stock_id: 3,
+        key: key.to_owned(),
+        body_hash: [0; 32],
+        pass_generation: 0,
     }
 }
 
@@ -153,6 +157,25 @@ async fn everybody_hears_the_word_on_their_own_hold_and_gives_their_place_back()
     assert_eq!(asked.iter().map(Vec::len).sum::<usize>(), 100);
     assert!(desk.told.take_ms().is_some());
     assert_eq!(desk.told.take_ms(), None, "it was asked a moment ago");
+}
+
+#[tokio::test]
+async fn two_holds_under_one_key_do_not_share_a_batch() {
+    // Without a word to the writer before all wait: the first batch is what is there when it comes.
+    let lanes = Lanes::new(1);
+    let queue = Arc::default();
+    for (window_id, key) in [(1, "a"), (2, "b"), (3, "a"), (4, "c"), (5, "a")] {
+        let (reply, _) = oneshot::channel();
+        let turn = Turn::take(&queue, usize::MAX).unwrap();
+        let wish = wish_for(0, window_id, key);
+        lanes.push(Waiting::new(wish, Steady::now() + LONG, turn, reply));
+    }
+    let mut batches: Vec<Vec<i64>> = Vec::new();
+    for _ in 0..3 {
+        let holds = lanes.next(0, 8).await.unwrap();
+        batches.push(holds.iter().map(|hold| hold.wish.window_id).collect());
+    }
+    assert_eq!(batches, [vec![1, 2, 4], vec![3], vec![5]]);
 }
 
 #[tokio::test]
