@@ -47,11 +47,18 @@ enum Connection {
     Cluster(ClusterConnection),
 }
 
+/// A connection, and where whoever finds it spoiled says so: of this one, never of the next.
+#[derive(Clone)]
+struct Kept {
+    connection: Connection,
+    lost: Arc<Notify>,
+}
+
 #[derive(Clone)]
 enum State {
     /// Not yet tried, or the first try is under way.
     Beginning,
-    Up(Connection),
+    Up(Kept),
     Away(Arc<str>),
 }
 
@@ -61,7 +68,6 @@ pub(crate) struct Link {
     settings: Arc<LinkSettings>,
     state: watch::Receiver<State>,
     wanted: Arc<Notify>,
-    lost: Arc<Notify>,
 }
 
 impl Link {
@@ -72,13 +78,11 @@ impl Link {
             settings: Arc::new(settings),
             state,
             wanted: Arc::new(Notify::new()),
-            lost: Arc::new(Notify::new()),
         };
         runtime.spawn(keep(
             Arc::clone(&link.settings),
             report,
             Arc::clone(&link.wanted),
-            Arc::clone(&link.lost),
         ));
         link
     }
@@ -92,7 +96,10 @@ impl Link {
     /// A server that came back empty does not know the function: nothing has happened there, so the library is loaded
     /// again and the command sent once more.
     pub(crate) async fn call(&self, cmd: &Cmd) -> Result<Value, CacheError> {
-        let mut connection = self.connection().await?;
+        let Kept {
+            mut connection,
+            lost,
+        } = self.kept().await?;
         let bound = self.settings.response_timeout;
         let mut answer = bounded(bound, connection.send(cmd)).await;
         if matches!(&answer, Err(error) if library_is_missing(error)) {
@@ -108,14 +115,14 @@ impl Link {
         }
         answer.map_err(|error| {
             if connection.is_spoiled_by(&error) {
-                self.lost.notify_one();
+                lost.notify_one();
             }
             error.into()
         })
     }
 
     /// Waits for the first connection; later an absent one is an answer at once.
-    async fn connection(&self) -> Result<Connection, CacheError> {
+    async fn kept(&self) -> Result<Kept, CacheError> {
         self.wanted.notify_one();
         let mut state = self.state.clone();
         let first = timeout(
@@ -125,7 +132,7 @@ impl Link {
         .await;
         match first {
             Ok(Ok(state)) => match &*state {
-                State::Up(connection) => Ok(connection.clone()),
+                State::Up(kept) => Ok(kept.clone()),
                 State::Away(why) => Err(CacheError::Unavailable(why.to_string())),
                 State::Beginning => Err(CacheError::Unavailable("not connected".to_owned())),
             },
@@ -166,12 +173,7 @@ impl Connection {
 }
 
 /// Runs for the life of the link: connect, watch, reconnect.
-async fn keep(
-    settings: Arc<LinkSettings>,
-    report: watch::Sender<State>,
-    wanted: Arc<Notify>,
-    lost: Arc<Notify>,
-) {
+async fn keep(settings: Arc<LinkSettings>, report: watch::Sender<State>, wanted: Arc<Notify>) {
     wanted.notified().await;
     let mut pause = PAUSE_MIN;
     loop {
@@ -180,10 +182,14 @@ async fn keep(
         match attempt {
             Ok(connection) => {
                 pause = PAUSE_MIN;
-                if report.send(State::Up(connection.clone())).is_err() {
+                let kept = Kept {
+                    connection,
+                    lost: Arc::default(),
+                };
+                if report.send(State::Up(kept.clone())).is_err() {
                     return;
                 }
-                let why = watch_over(connection, &settings, &report, &lost).await;
+                let why = watch_over(kept, &settings, &report).await;
                 if report.send(State::Away(why.into())).is_err() {
                     return;
                 }
@@ -203,12 +209,11 @@ async fn keep(
 }
 
 /// Returns, with the reason, when the connection should be replaced.
-async fn watch_over(
-    mut connection: Connection,
-    settings: &LinkSettings,
-    report: &watch::Sender<State>,
-    lost: &Notify,
-) -> String {
+async fn watch_over(kept: Kept, settings: &LinkSettings, report: &watch::Sender<State>) -> String {
+    let Kept {
+        mut connection,
+        lost,
+    } = kept;
     let ping = redis::cmd("PING");
     loop {
         tokio::select! {

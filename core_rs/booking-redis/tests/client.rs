@@ -51,7 +51,8 @@ fn what_queues_while_a_batch_is_away_leaves_together() {
 
     server.freeze(true);
     client.submit(0, request(1, "first")).unwrap();
-    std::thread::sleep(Duration::from_millis(50));
+    // The one worker takes up what it is given in turn: after this it has sent the first.
+    runtime.block_on(runtime.spawn(async {})).unwrap();
     for ticket in 1..=120 {
         client
             .submit(ticket, request(1 + ticket % 2, &format!("p{ticket}")))
@@ -262,6 +263,32 @@ fn a_server_that_hangs_is_an_answer_after_the_response_timeout() {
 }
 
 #[test]
+fn calls_that_fail_together_cost_one_connection() {
+    let server = Server::start();
+    let runtime = runtime();
+    let (client, _inbox, _done) = Inbox::start(settings(&server.url()), runtime.handle());
+    let state = [session(1, 1, 5)];
+    runtime.block_on(client.load(&state)).unwrap();
+
+    let mut operator = server.connection();
+    let before = connections_received(&mut operator);
+    redis::cmd("CLIENT")
+        .arg(("PAUSE", 400, "WRITE"))
+        .exec(&mut operator)
+        .unwrap();
+    let failed = runtime.block_on(async {
+        tokio::join!(
+            client.load(&state),
+            client.load(&state),
+            client.load(&state)
+        )
+    });
+    assert!(matches!(failed, (Err(_), Err(_), Err(_))), "{failed:?}");
+    wait_until_back(&runtime, &client);
+    assert_eq!(connections_received(&mut operator) - before, 1);
+}
+
+#[test]
 fn after_an_empty_restart_the_library_is_loaded_again_and_sessions_ask_for_a_rebuild() {
     let mut server = Server::start();
     let runtime = runtime();
@@ -383,6 +410,14 @@ fn closing_answers_everything_that_is_still_open() {
         client.submit(99, request(1, "late")),
         Err(CacheError::Unavailable(_))
     ));
+}
+
+fn connections_received(operator: &mut redis::Connection) -> u64 {
+    let told: String = redis::cmd("INFO").arg("stats").query(operator).unwrap();
+    let line = told
+        .lines()
+        .find_map(|line| line.strip_prefix("total_connections_received:"));
+    line.unwrap().trim().parse().unwrap()
 }
 
 fn wait_until_back(runtime: &Runtime, client: &booking_redis::Client) {
