@@ -35,8 +35,12 @@ pub enum Trouble {
 
 /// Where batches are decided.
 pub trait Ledger: Send {
-    /// One statement, one commit, a word for each hold.
-    fn hold(&mut self, part: Part<'_>) -> impl Future<Output = Result<Committed, Trouble>> + Send;
+    /// One statement, one commit, a word for each hold; given up after `within`, with an outcome that is not known.
+    fn hold(
+        &mut self,
+        part: Part<'_>,
+        within: Duration,
+    ) -> impl Future<Output = Result<Committed, Trouble>> + Send;
 }
 
 /// What became of one hold.
@@ -108,7 +112,7 @@ async fn until_decided<L: Ledger>(
     let (mut pause, mut spoilt) = (PAUSE, 0);
     loop {
         let began = Steady::now();
-        let tried = ledger.hold(part).await;
+        let tried = ledger.hold(part, deadline - began).await;
         meters.tried(began.elapsed(), Ending::of(&tried));
         let trouble = match tried {
             Ok(committed) => return Tried::Committed(committed),

@@ -14,9 +14,6 @@ use crate::endpoint::Endpoint;
 use crate::holds::{Committed, Counter, Part, Word};
 use crate::persist::{Ledger, Trouble};
 
-/// A statement that takes longer is given up.
-const STATEMENT_MAX: Duration = Duration::from_secs(15);
-
 /// What is said to the server at the beginning of a connection.
 #[derive(Debug, Clone, Default)]
 pub struct Session {
@@ -111,8 +108,8 @@ impl Postgres {
 }
 
 impl Ledger for Postgres {
-    async fn hold(&mut self, part: Part<'_>) -> Result<Committed, Trouble> {
-        let ran = tokio::time::timeout(STATEMENT_MAX, self.run(part)).await;
+    async fn hold(&mut self, part: Part<'_>, within: Duration) -> Result<Committed, Trouble> {
+        let ran = tokio::time::timeout(within, self.run(part)).await;
         let told = match ran {
             Err(_) => Err(Trouble::Away("no answer in time".to_owned())),
             Ok(Err(error)) => Err(trouble(&error)),
@@ -182,6 +179,7 @@ fn trouble(error: &Error) -> Trouble {
         SqlState::T_R_DEADLOCK_DETECTED,
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::QUERY_CANCELED,
     ];
     // A plan made for what is no longer there; nothing was done, and a new connection makes a new one.
     let outdated = [

@@ -23,14 +23,20 @@ const PATIENCE: Duration = Duration::from_secs(6);
 struct Scripted {
     troubles: VecDeque<Trouble>,
     spoils: HashSet<i64>,
+    /// The try, counted from one, that has no answer.
+    hangs: Option<usize>,
     /// Windows of the holds of each try.
     tried: Vec<Vec<i64>>,
 }
 
 impl Ledger for Scripted {
-    async fn hold(&mut self, part: Part<'_>) -> Result<Committed, Trouble> {
+    async fn hold(&mut self, part: Part<'_>, within: Duration) -> Result<Committed, Trouble> {
         let windows = part.holds.window_ids[part.from..part.to].to_vec();
         self.tried.push(windows.clone());
+        if self.hangs == Some(self.tried.len()) {
+            tokio::time::sleep(within).await;
+            return Err(away());
+        }
         tokio::time::sleep(Duration::from_millis(3)).await;
         if let Some(trouble) = self.troubles.pop_front() {
             return Err(trouble);
@@ -116,7 +122,7 @@ proptest! {
         troubles in prop::collection::vec(
             prop_oneof![Just(transient()), Just(away()), Just(Trouble::Spoilt(String::new()))], 0..6),
     ) {
-        let mut ledger = Scripted { troubles: troubles.into(), spoils: spoils.clone(), tried: Vec::new() };
+        let mut ledger = Scripted { troubles: troubles.into(), spoils: spoils.clone(), ..Scripted::default() };
         let (persisted, _, _) = run(&mut ledger, count);
         prop_assert_eq!(persisted.verdicts.len(), count);
         for (window, verdict) in persisted.verdicts.into_iter().enumerate() {
@@ -164,6 +170,22 @@ fn after_its_patience_the_outcome_is_unknown_and_not_before() {
     assert!(took > PATIENCE / 6 * 5, "{took:?}");
     assert!(took <= PATIENCE, "{took:?}");
     assert!(text.contains("humiao_ledger_unknown_total{statement=\"hold\"} 2\n"));
+}
+
+#[test]
+fn a_try_without_an_answer_takes_the_patience_and_no_longer() {
+    // What has been waited for before the third try counts as well.
+    for hangs in [1, 3] {
+        let mut ledger = Scripted {
+            troubles: vec![away(); 2].into(),
+            hangs: Some(hangs),
+            ..Scripted::default()
+        };
+        let (persisted, took, _) = run(&mut ledger, 2);
+        assert_eq!(persisted.verdicts, [Verdict::Unknown, Verdict::Unknown]);
+        assert_eq!(ledger.tried.len(), hangs);
+        assert_eq!(took, PATIENCE);
+    }
 }
 
 #[test]

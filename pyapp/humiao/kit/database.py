@@ -22,6 +22,7 @@ TRANSIENT = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
 )
 # Errors that say the server or the way to it went away; whether a commit in flight took place is unknown.
 DISCONNECTED = (
@@ -29,6 +30,8 @@ DISCONNECTED = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InsufficientResourcesError,  # no connection, memory or disk to be had
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that was the primary a moment ago, or is not it yet
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # how the driver ends a statement on a connection that broke in the middle of another
     ConnectionError,
