@@ -2,7 +2,8 @@
 
 Of 20 requests 18 are a person's first, one repeats an earlier request with its key (the first answer is owed) and one
 is an earlier person's second wish under another key (to be refused). Both look back far enough for the first answer to
-have been given. Each request in the file is preceded by its length: five digits and a line end.
+have been given, so a round begins with first requests alone. Each request in the file is preceded by its length: five
+digits and a line end.
 """
 
 from dataclasses import dataclass

@@ -35,8 +35,8 @@ class Refused(Exception):
         self.code = code
 
 
-def account(request: Request, authorization: Annotated[str, Header()]) -> str:
-    """The account that asks, by its access token."""
+async def account(request: Request, authorization: Annotated[str, Header()]) -> str:
+    """The account that asks, by its access token; asynchronous, or FastAPI would give it to a thread."""
     try:
         claims = jwt.decode(
             authorization.removeprefix("Bearer "),
