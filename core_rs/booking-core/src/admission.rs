@@ -235,18 +235,25 @@ impl Cache {
         }
     }
 
-    /// Replace a session; false, and nothing changed, when what is there is not older.
+    /// Replace a session; false, and nothing changed, when what is there is not older. A settlement may have overtaken the
+    /// load since that read the ledger: what it brought of a counter stays.
     pub fn load(&mut self, id: SessionId, state: Loaded) -> bool {
-        let newer = self
-            .sessions
-            .get(&id)
-            .is_none_or(|there| there.loaded.generation < state.generation);
-        if newer {
-            let permits = BTreeMap::new();
-            let loaded = state;
-            self.sessions.insert(id, CachedSession { loaded, permits });
+        let mut loaded = state;
+        if let Some(there) = self.sessions.get(&id) {
+            if there.loaded.generation >= loaded.generation {
+                return false;
+            }
+            for (counter, copy) in &mut loaded.counters {
+                if let Some(known) = there.loaded.counters.get(counter)
+                    && known.version > copy.version
+                {
+                    (copy.version, copy.free) = (known.version, known.free);
+                }
+            }
         }
-        newer
+        let permits = BTreeMap::new();
+        self.sessions.insert(id, CachedSession { loaded, permits });
+        true
     }
 
     /// Drop a session.

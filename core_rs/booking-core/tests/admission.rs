@@ -171,7 +171,14 @@ proptest! {
                     prop_assert_eq!(cache.load(SESSION, state.clone()), newer);
                     let after = cache.read(SESSION, now).unwrap();
                     if newer {
-                        prop_assert_eq!((&after.loaded, after.permits.len()), (&state, 0));
+                        prop_assert_eq!(after.permits.len(), 0);
+                        prop_assert_eq!((after.loaded.generation, after.loaded.open), (state.generation, state.open));
+                        prop_assert!(after.loaded.counters.keys().eq(state.counters.keys()));
+                        for (id, given) in &state.counters {
+                            let overtaken = before.loaded.counters.get(id).filter(|was| was.version > given.version);
+                            let expected = overtaken.map_or(*given, |was| Copied { terms: given.terms, ..*was });
+                            prop_assert_eq!(after.loaded.counters[id], expected);
+                        }
                     } else {
                         prop_assert_eq!(after, &before);
                     }

@@ -33,8 +33,8 @@ class Gatekeeper:
         self._meters = meters or CacheMeters()
         self._tickets = itertools.count()
         self._waiting: dict[int, asyncio.Future[tuple[str, datetime | None]]] = {}
-        self._loading: dict[int, asyncio.Task[bool]] = {}
-        self._background: set[asyncio.Task[None]] = set()
+        self._loads_due: dict[int, asyncio.Task[bool]] = {}  # those that have not begun to read
+        self._background: set[asyncio.Task[Any]] = set()
         self._admitter = _core.Admitter(url, asyncio.get_running_loop(), self._on_batch, permit_ttl_ms=permit_ttl_ms)
 
     @property
@@ -70,19 +70,29 @@ class Gatekeeper:
         return ("unavailable", None) if outcome == "rebuild" else (outcome, retry_at)
 
     async def load(self, session_ids: list[int]) -> bool:
-        """Copy sessions from PostgreSQL into the cache; True when it has them. Callers share a load."""
-        mine = [s for s in session_ids if s not in self._loading]
+        """Copy sessions from PostgreSQL, as it says from now on, into the cache; True when it has them.
+
+        Callers share a load, but none that has begun to read: it may not see what the caller has just committed.
+        """
+        mine = [s for s in session_ids if s not in self._loads_due]
         if mine:
             task = asyncio.create_task(self._load(mine))
-            for session_id in mine:
-                self._loading[session_id] = task
-            task.add_done_callback(lambda _: [self._loading.pop(s, None) for s in mine])
-        tasks = {self._loading[s] for s in session_ids if s in self._loading}
-        return all(await asyncio.gather(*tasks))
+            self._loads_due |= dict.fromkeys(mine, task)
+            self._keep(task)
+        # Whoever goes away leaves it to the others.
+        shared = {self._loads_due[s] for s in session_ids}
+        return all(await asyncio.gather(*(asyncio.shield(task) for task in shared)))
 
     async def _load(self, session_ids: list[int]) -> bool:
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(statement("booking/load_state"), sorted(session_ids))
+        me, ordered = asyncio.current_task(), sorted(session_ids)
+        try:
+            async with self._database.transaction() as connection:
+                # Who comes after this reads later. So the generation is raised first, in a statement of its own.
+                await connection.execute(statement("booking/raise_generation"), ordered)
+                self._no_longer_due(session_ids, me)
+                rows = await connection.fetch(statement("booking/session_states"), ordered)
+        finally:
+            self._no_longer_due(session_ids, me)
         try:
             await self._admitter.load([_state(row) for row in rows])
         except _core.CacheUnavailable:
@@ -92,6 +102,11 @@ class Gatekeeper:
         self._meters.seen(away=False)
         self._meters.loads.labels("done").inc(len(session_ids))
         return True
+
+    def _no_longer_due(self, session_ids: list[int], load: asyncio.Task[Any] | None) -> None:
+        for session_id in session_ids:
+            if self._loads_due.get(session_id) is load:
+                del self._loads_due[session_id]
 
     async def settle(self, counters: Iterable[Counter], permits: Iterable[tuple[int, str]] = ()) -> None:
         """Copy counters by version and drop permits (session, permit). A session the cache lost is loaded anew."""
@@ -116,7 +131,9 @@ class Gatekeeper:
 
     def settle_later(self, counters: Iterable[Counter], permits: Iterable[tuple[int, str]] = ()) -> None:
         """Settle without making anybody wait: the acknowledgement rests on the commit, not on the cache."""
-        task = asyncio.create_task(self.settle(list(counters), list(permits)))
+        self._keep(asyncio.create_task(self.settle(list(counters), list(permits))))
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -138,7 +155,7 @@ class Gatekeeper:
             state = None
         if state is None:
             async with self._database.read() as connection:
-                row = await connection.fetchrow(statement("booking/session_state"), session_id)
+                row = await connection.fetchrow(statement("booking/session_states"), [session_id])
             state = None if row is None else _state(row)
         return state
 
@@ -158,7 +175,7 @@ class Gatekeeper:
 
 
 def _state(row: Any) -> "_core.SessionState":
-    """A session as the cache copies it, of a row of booking/load_state or booking/session_state."""
+    """A session as the cache copies it, of a row of booking/session_states."""
     return _core.SessionState(
         session_id=row["session_id"],
         generation=row["cache_generation"],

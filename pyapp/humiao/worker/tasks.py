@@ -59,7 +59,8 @@ class Reconciler:
     """Walks over all sessions to come, a hundred at a step, and loads those of which the cache says something else.
 
     A counter that is newer in PostgreSQL is a settlement under way or lost; one that is newer in the cache, or equal in
-    version and not in number, is a lie; so is a closed session said to be open. All are mended the same way: load.
+    version and not in number, is a lie; so is a closed session said to be open. All are mended the same way: load. What
+    is newer in the cache a load would leave there, so such a session is forgotten first.
     An open session that the cache does not know is loaded too; a closed one needs no place there.
     """
 
@@ -91,8 +92,10 @@ class Reconciler:
                 differ += [session_id] if status == "open" else []
             elif state.status != status or set(_fields(state)) != truth.get(session_id, set()):
                 differ.append(session_id)
-                # a generation that PostgreSQL has not given out yet (a restored backup): no load would be taken
-                beyond += [session_id] if state.generation > session["cache_generation"] else []
+                # as after a restored backup: what PostgreSQL has not given out yet, no load would replace
+                versions = {field: version for field, version, _ in truth.get(session_id, set())}
+                ahead = any(version > versions.get(field, 0) for field, version, _ in _fields(state))
+                beyond += [session_id] if ahead or state.generation > session["cache_generation"] else []
         self._meters.compared.inc(len(session_ids))
         self._meters.mended.inc(len(differ))
         if beyond:

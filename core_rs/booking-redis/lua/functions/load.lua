@@ -1,8 +1,9 @@
 --[[
   load: copy one clinic session from the ledger.
 
-  Promise    All or nothing: afterwards the state is exactly what was given and no permit is live; or the stored
-             generation is the same or newer, and nothing has changed.
+  Promise    All or nothing: afterwards the state is what was given and no permit is live, except that a counter of which
+             a settlement has brought a newer version meanwhile keeps that; or the stored generation is the same or newer,
+             and nothing has changed.
   Keys       state, permits
   Arguments  generation, status (open | closed), number of counters, then per counter: field, version, free, x, y
              (x and y: see counter.lua)
@@ -19,12 +20,18 @@ redis.register_function('humiao_load', function(keys, args)
   if stored and tonumber(stored) >= tonumber(generation) then
     return 'stale_generation'
   end
+  local fields = {}
+  for at = 4, 3 + tonumber(args[3]) * 5, 5 do
+    fields[#fields + 1] = args[at]
+  end
+  local before = values_in_order(state_key, fields)
   redis.call('DEL', state_key, permits_key)
   local writes = { 'about', ABOUT, 'gen', generation, 'st', args[2] }
-  for at = 4, 3 + tonumber(args[3]) * 5, 5 do
-    local n = #writes
-    writes[n + 1] = args[at]
-    writes[n + 2] = '0:' .. args[at + 2] .. ':' .. args[at + 1] .. ':' .. args[at + 3] .. ':' .. args[at + 4]
+  for i, field in ipairs(fields) do
+    local at, n = 5 * i - 1, #writes
+    local given = '0:' .. args[at + 2] .. ':' .. args[at + 1] .. ':' .. args[at + 3] .. ':' .. args[at + 4]
+    writes[n + 1] = field
+    writes[n + 2] = before[i] and renewed_by(given, before[i]) or given
   end
   in_slices(#writes, function(first, last)
     redis.call('HSET', state_key, unpack(writes, first, last))

@@ -29,3 +29,9 @@ local function renew_counter(packed, version, free)
   end
   return live .. ':' .. free .. ':' .. version .. ':' .. terms
 end
+
+-- The packed counter with free places and version of another copy of it where those are newer.
+local function renewed_by(packed, other)
+  local free, version = string.match(other, '^%d+:(%d+):(%d+):')
+  return renew_counter(packed, version, free)
+end

@@ -1,4 +1,5 @@
--- What residents are shown of a clinic session comes from this when the cache is away.  $1 session_id bigint
+-- Everything the cache keeps of some clinic sessions; what residents are shown comes from this when the cache is away.
+-- $1 session_ids bigint[]
 SELECT s.session_id, s.cache_generation, s.state,
        (SELECT jsonb_agg(jsonb_build_array(w.window_id, w.version, w.free,
                                            (extract(epoch FROM w.bookable_until) * 1000)::bigint) ORDER BY w.window_id)
@@ -11,4 +12,4 @@ SELECT s.session_id, s.cache_generation, s.state,
                                            (extract(epoch FROM t.no_new_vial_from) * 1000)::bigint)
                          ORDER BY t.stock_id)
         FROM session_stocks t WHERE t.session_id = s.session_id)::text AS stocks
-FROM clinic_sessions s WHERE s.session_id = $1
+FROM clinic_sessions s WHERE s.session_id = ANY ($1::bigint[]) ORDER BY s.session_id
