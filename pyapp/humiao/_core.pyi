@@ -386,8 +386,9 @@ class Gate:
         """(ticket, (session, clinic, ISO day, [(stock, vaccine)])); None for a window that does not exist. Raises
         ValueError for what is no day."""
 
-    def answer_holders(self, found: Sequence[tuple[int, int, Sequence[bytes]]]) -> None:
-        """(ticket, version of the window's places, accounts that were ever granted a hold there)."""
+    def answer_holders(self, found: Sequence[tuple[int, tuple[int, int, int], Sequence[bytes]]]) -> None:
+        """(ticket, versions, accounts that were ever granted a hold there up to these). The versions are of the
+        window's places, of the quota of the gate's channel and of the stock."""
 
     def answer_loads(self, loaded: Sequence[tuple[int, bool]]) -> None:
         """(ticket, whether the cache has the session)."""

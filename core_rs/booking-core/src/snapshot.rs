@@ -1,8 +1,9 @@
 //! What a process knows of a clinic session without asking: a copy of the cache's counters, some milliseconds old.
 //!
-//! It can only say no. A no for want of places rests on the version of the window's counter, so that whoever keeps the
-//! answers given up to that version knows who may not be told so (a repeat gets its first answer, P7). It never looks at
-//! permits: a place that somebody is trying for may come free any moment, so such a request goes on to the cache.
+//! It can only say no. A no for want of places rests on the counters of the window, of the channel's share of it and of the
+//! stock, so that whoever keeps the answers given up to their versions knows who may not be told so (a repeat gets its first
+//! answer, P7). It never looks at permits: a place that somebody is trying for may come free any moment, so such a request
+//! goes on to the cache.
 
 use std::collections::HashMap;
 
@@ -48,6 +49,25 @@ impl StockSeen {
             Some(sealed_from) if now >= sealed_from => self.doses.free % self.vial_size.max(1),
             _ => self.doses.free,
         }
+    }
+}
+
+/// How far the three counters have come on which a refusal may rest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Versions {
+    /// Of the window's places.
+    pub window: u64,
+    /// Of the channel's share of them; 0 where it has none.
+    pub quota: u64,
+    /// Of the stock's doses; 0 where there is no such stock.
+    pub stock: u64,
+}
+
+impl Versions {
+    /// Whether nothing that `other` knows is missing here. Each by itself: a claim raises all three, but they may be heard
+    /// of apart, as the stock's moves through other windows too.
+    pub const fn reach(self, other: Self) -> bool {
+        self.window >= other.window && self.quota >= other.quota && self.stock >= other.stock
     }
 }
 
@@ -155,9 +175,16 @@ impl Snapshot {
         .then_some(Refusal::VialNotOpened)
     }
 
-    /// The version of a window's places: a claim made there after this snapshot has a higher one.
-    pub fn version_of(&self, window: WindowId) -> Option<u64> {
-        self.windows.get(&window).map(|seen| seen.places.version)
+    /// The versions on which a refusal of these may rest: a claim that one of the counters has not heard of yet has a higher
+    /// one there. None where the window is not known.
+    pub fn versions_of(&self, window: WindowId, stock: StockId) -> Option<Versions> {
+        let seen = self.windows.get(&window)?;
+        let stock = self.stocks.get(&stock);
+        Some(Versions {
+            window: seen.places.version,
+            quota: seen.share.map_or(0, |(share, _)| share.version),
+            stock: stock.map_or(0, |stock| stock.doses.version),
+        })
     }
 
     /// What residents are shown of a window at `now`: its state and how many places can be booked.

@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 use booking_core::admission::{CachedSession, Copied, CounterId, Loaded, Permit, Terms, Try};
 use booking_core::ids::{StockId, WindowId};
 use booking_core::outcome::Refusal;
-use booking_core::snapshot::{Reading, Seen, Snapshot, StockSeen, WindowSeen, WindowState};
+use booking_core::snapshot::{
+    Reading, Seen, Snapshot, StockSeen, Versions, WindowSeen, WindowState,
+};
 use booking_core::time::Instant;
 use proptest::prelude::*;
 
@@ -234,6 +236,42 @@ proptest! {
         }
         prop_assert_eq!(after.version() > before.version(), after != before);
     }
+
+    #[test]
+    fn who_has_heard_of_less_through_any_one_counter_does_not_reach(
+        known in (0_u64..9, 0_u64..9, 0_u64..9), needed in (0_u64..9, 0_u64..9, 0_u64..9)
+    ) {
+        let of = |(window, quota, stock)| Versions { window, quota, stock };
+        let lacks = known.0 < needed.0 || known.1 < needed.1 || known.2 < needed.2;
+        prop_assert_eq!(of(known).reach(of(needed)), !lacks);
+    }
+}
+
+#[test]
+fn the_versions_of_a_refusal_are_those_of_its_own_window_share_and_stock() {
+    let world = World {
+        open: true,
+        windows: BTreeMap::from([(1, (1, 9, Some((1, 0)))), (2, (1, 9, None))]),
+        stocks: BTreeMap::from([(1, (1, 1, None)), (2, (1, 1, None))]),
+    };
+    let mut snapshot = world.snapshot();
+    let window = snapshot.windows.get_mut(&WindowId(1)).unwrap();
+    window.places.version = 5;
+    window.share.as_mut().unwrap().0.version = 6;
+    snapshot.stocks.get_mut(&StockId(1)).unwrap().doses.version = 7;
+    let of = |window, stock| snapshot.versions_of(WindowId(window), StockId(stock));
+    let versions = |window, quota, stock| {
+        Some(Versions {
+            window,
+            quota,
+            stock,
+        })
+    };
+    assert_eq!(of(1, 1), versions(5, 6, 7));
+    assert_eq!(of(1, 2), versions(5, 6, 1));
+    assert_eq!(of(2, 1), versions(1, 0, 7), "the channel has no share");
+    assert_eq!(of(1, 3), versions(5, 6, 0), "there is no such stock");
+    assert_eq!(of(3, 1), None, "there is no such window");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant as Steady};
 
-use booking_core::snapshot::Snapshot;
+use booking_core::snapshot::{Snapshot, Versions};
 use booking_redis::ClientSettings;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
@@ -235,15 +235,15 @@ impl Gate {
             .map(|known| known.value)
     }
 
-    /// May this account have been granted a hold here, in changes up to `version`? True where nobody could say.
+    /// May this account have been granted a hold here, in changes up to `versions`? True where nobody could say.
     pub async fn may_be_holder(
         self: &Arc<Self>,
         account: &uuid::Uuid,
         window_id: i64,
         stock_id: i64,
-        version: u64,
+        versions: Versions,
     ) -> bool {
-        let good = |known: &Known<Holders>| known.value.version >= version;
+        let good = |known: &Known<Holders>| known.value.versions.reach(versions);
         self.is_among_holders(account, window_id, stock_id, good)
             .await
     }
@@ -254,10 +254,11 @@ impl Gate {
         account: &uuid::Uuid,
         window_id: i64,
         stock_id: i64,
-        version: u64,
+        versions: Versions,
     ) -> Option<bool> {
         let known = self.holders.slot((window_id, stock_id)).peek()?;
-        (known.value.version >= version).then(|| known.value.accounts.contains(account))
+        let good = known.value.versions.reach(versions);
+        good.then(|| known.value.accounts.contains(account))
     }
 
     /// The same, in changes that were committed before `since`.

@@ -93,10 +93,10 @@ fn at_hand(gate: &Arc<Gate>, asked: &Asked) -> Option<Outcome> {
         return None;
     }
     let refusal = snapshot.refusal(gate.clock.read(), window, stock)?;
-    let repeated = match (refusal, snapshot.version_of(window)) {
+    let repeated = match (refusal, snapshot.versions_of(window, stock)) {
         (Refusal::InFlight, _) => true,
-        (_, Some(version)) => {
-            gate.is_holder_at_hand(&asked.account, window_id, stock_id, version)?
+        (_, Some(versions)) => {
+            gate.is_holder_at_hand(&asked.account, window_id, stock_id, versions)?
         }
         (_, None) => false,
     };
@@ -268,9 +268,9 @@ async fn unless_repeated(
     let repeated = match refusal {
         // Its own try is under way, and may be answered by now.
         Refusal::InFlight => true,
-        _ => match snapshot.version_of(WindowId(window_id)) {
-            Some(version) => {
-                gate.may_be_holder(&asked.account, window_id, stock_id, version)
+        _ => match snapshot.versions_of(WindowId(window_id), StockId(stock_id)) {
+            Some(versions) => {
+                gate.may_be_holder(&asked.account, window_id, stock_id, versions)
                     .await
             }
             None => false,

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Instant as Steady;
 
+use booking_core::snapshot::Versions;
 use booking_core::time::Instant;
 use bytes::Bytes;
 use jiff::civil::Date;
@@ -60,8 +61,8 @@ pub struct Facts {
 /// Accounts to which a hold in one window, of one stock, was ever granted: who may be repeating a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holders {
-    /// The version of the window's places up to which nobody is missing.
-    pub version: u64,
+    /// The versions up to which nobody is missing: of the window's places, of this gate's channel's share, of the stock.
+    pub versions: Versions,
     /// The accounts.
     pub accounts: std::collections::HashSet<Uuid>,
 }

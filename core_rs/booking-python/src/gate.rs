@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use booking_core::snapshot::Versions;
 use booking_core::time::Instant;
 use booking_gate::gate::Gate;
 use booking_gate::lanes::{Lanes, Waiting};
@@ -252,6 +253,9 @@ type PyWord = (usize, String, Option<i64>, Option<String>);
 /// `(session_id, clinic_id, day, [(stock_id, vaccine_code)])`; the day as ISO 8601 writes it.
 type PyFacts = (i64, i64, String, Vec<(i64, String)>);
 
+/// `(window's places, quota of the gate's channel, stock's doses)`.
+type PyVersions = (u64, u64, u64);
+
 fn facts_of((session_id, clinic_id, day, vaccines): PyFacts) -> PyResult<Facts> {
     let day = parse_day(&day).ok_or_else(|| PyValueError::new_err(format!("{day} is no day")))?;
     Ok(Facts {
@@ -413,12 +417,17 @@ impl PyGate {
         Ok(())
     }
 
-    /// Answers holders: `(ticket, version, account ids)`.
-    fn answer_holders(&self, found: Vec<(usize, u64, Vec<[u8; 16]>)>) {
-        for (ticket, version, accounts) in found {
+    /// Answers holders: `(ticket, versions, account ids)`.
+    fn answer_holders(&self, found: Vec<(usize, PyVersions, Vec<[u8; 16]>)>) {
+        for (ticket, (window, quota, stock), accounts) in found {
             if let Some(Reply::Holders(reply)) = self.outbox.reply(ticket) {
                 let accounts = accounts.into_iter().map(Uuid::from_bytes).collect();
-                let _ = reply.send(Holders { version, accounts });
+                let versions = Versions {
+                    window,
+                    quota,
+                    stock,
+                };
+                let _ = reply.send(Holders { versions, accounts });
             }
         }
     }

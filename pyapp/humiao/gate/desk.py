@@ -20,8 +20,10 @@ from humiao.kit.sql import statement
 log = structlog.get_logger(__name__)
 Word = tuple[int, str, int | None, str | None]  # ticket, code, retry_at_ms, answer
 WindowFacts = tuple[int, int, str, list[tuple[int, str]]]  # session, clinic, ISO day, (stock, vaccine) of each stock
+Versions = tuple[int, int, int]  # of the window's places, the channel's quota, the stock's doses
 Row = TypeVar("Row")
 LOOKUPS_MAX = 512  # in one statement
+NO_VERSIONS: Versions = (0, 0, 0)  # where there is no such window: below every counter's
 
 
 class Gate(Protocol):
@@ -33,8 +35,8 @@ class Gate(Protocol):
     def answer_facts(self, found: list[tuple[int, WindowFacts | None]]) -> None:
         """Facts of windows."""
 
-    def answer_holders(self, found: list[tuple[int, int, list[bytes]]]) -> None:
-        """Who was ever granted a hold."""
+    def answer_holders(self, found: list[tuple[int, Versions, list[bytes]]]) -> None:
+        """Who was ever granted a hold, and the versions up to which nobody is missing."""
 
     def answer_loads(self, loaded: list[tuple[int, bool]]) -> None:
         """Whether sessions are in the cache."""
@@ -44,12 +46,13 @@ class Gate(Protocol):
 
 
 class Desk:
-    """Takes work from one gate. `connect` it to the gate before the gate serves."""
+    """Takes work from one gate, which books through `channel`. `connect` it to the gate before the gate serves."""
 
-    def __init__(self, ledger: Ledger, gatekeeper: Gatekeeper, database: Database) -> None:
+    def __init__(self, ledger: Ledger, gatekeeper: Gatekeeper, database: Database, channel: str) -> None:
         self._ledger = ledger
         self._gatekeeper = gatekeeper
         self._database = database
+        self._channel = channel
         self._gate: Gate | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -132,10 +135,21 @@ class Desk:
             async def work(part: list[tuple[int, int, int]] = part) -> None:
                 async with self._database.read() as connection:
                     rows = await connection.fetch(
-                        statement("gate/holders"), [window for _, window, _ in part], [stock for _, _, stock in part]
+                        statement("gate/holders"),
+                        [window for _, window, _ in part],
+                        [stock for _, _, stock in part],
+                        self._channel,
                     )
-                known = {row["n"] - 1: (row["version"], [a.bytes for a in row["account_ids"]]) for row in rows}
-                self._to.answer_holders([(ticket, *known.get(n, (0, []))) for n, (ticket, _, _) in enumerate(part)])
+                known = {
+                    row["n"] - 1: (
+                        (row["window_version"], row["quota_version"], row["stock_version"]),
+                        [account_id.bytes for account_id in row["account_ids"]],
+                    )
+                    for row in rows
+                }
+                self._to.answer_holders(
+                    [(ticket, *known.get(n, (NO_VERSIONS, []))) for n, (ticket, _, _) in enumerate(part)]
+                )
 
             self._look_up([ticket for ticket, _, _ in part], work)
 

@@ -157,7 +157,7 @@ async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[An
     gatekeeper = Gatekeeper(
         redis_url, database, permit_ttl_ms=settings.permit_ttl_ms, meters=CacheMeters(registry, shows_up=False)
     )
-    desk = Desk(ledger, gatekeeper, database)
+    desk = Desk(ledger, gatekeeper, database, settings.gate_channel)
     gate = _core.Gate(
         asyncio.get_running_loop(), desk, vocabulary(), redis_url, ledger_options(settings), gate_options(settings)
     )

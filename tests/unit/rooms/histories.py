@@ -46,7 +46,7 @@ class DrivenGate:
 
     async def start(self) -> None:
         """Serve from a memory that is empty."""
-        desk = Desk(None, None, self._database)  # type: ignore[arg-type]  # holds are no part of it
+        desk = Desk(None, None, self._database, "h5")  # type: ignore[arg-type]  # holds are no part of it
         loop = asyncio.get_running_loop()
         cache_url, ledger = self._settings.redis_url or "", ledger_options(self._settings)
         self._gate = _core.Gate(loop, desk, vocabulary(), cache_url, ledger, gate_options(self._settings))

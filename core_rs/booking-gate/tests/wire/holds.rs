@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use booking_core::snapshot::Versions;
 use booking_gate::work::{Holders, Word, Work};
 use booking_redis::call::{CounterNews, Settlement};
 use booking_redis::keys::Counter;
@@ -20,28 +21,59 @@ pub fn refused(answer: &Message) -> (u16, String) {
     (answer.status(), answer.problem())
 }
 
+/// The three counters that a hold in the window of a session moves: the window's, the quota's, the stock's.
+fn counters(session_id: i64) -> [Counter; 3] {
+    let window_id = session_id * 10;
+    let channel = "h5".to_owned();
+    [
+        Counter::Window { window_id },
+        Counter::Quota { window_id, channel },
+        Counter::Stock {
+            stock_id: session_id,
+        },
+    ]
+}
+
+/// Versions of a window's places, its quota and its stock.
+const fn versions([window, quota, stock]: [u64; 3]) -> Versions {
+    Versions {
+        window,
+        quota,
+        stock,
+    }
+}
+
 /// The ledger's word after a commit: the answer, and what the cache is told.
 async fn settle(stage: &Stage, session_id: i64, version: u64, free: u32, permit: &str) {
-    let news = |counter| CounterNews {
+    tell(
+        stage,
+        session_id,
+        counters(session_id),
+        version,
+        free,
+        permit,
+    )
+    .await;
+}
+
+/// The cache is told of some counters.
+async fn tell(
+    stage: &Stage,
+    session_id: i64,
+    counters: impl IntoIterator<Item = Counter>,
+    version: u64,
+    free: u32,
+    permit: &str,
+) {
+    let news = counters.into_iter().map(|counter| CounterNews {
         counter,
         version,
         free,
-    };
+    });
     let settlement = Settlement {
         session_id,
         permits: vec![permit.to_owned()],
-        news: vec![
-            news(Counter::Window {
-                window_id: session_id * 10,
-            }),
-            news(Counter::Quota {
-                window_id: session_id * 10,
-                channel: "h5".to_owned(),
-            }),
-            news(Counter::Stock {
-                stock_id: session_id,
-            }),
-        ],
+        news: news.collect(),
     };
     let lost = stage
         .gate
@@ -86,7 +118,7 @@ async fn a_hold_is_acknowledged_with_the_ledgers_word_and_a_repeat_gets_it_altho
     let mut stranger = stage.client().await;
     stranger.send(other.hold(1, "key-of-other")).await;
     let holders = Holders {
-        version: 2,
+        versions: versions([2; 3]),
         accounts: HashSet::from([first.account]),
     };
     pile.holders().await.send(holders).unwrap();
@@ -137,7 +169,7 @@ async fn a_repeat_has_its_answer_although_the_cache_has_not_heard_of_its_claim()
     other.send(lucky.hold(1, "key-of-lucky")).await;
     let (.., verdict) = pile.hold().await;
     let known_before = Holders {
-        version: 1,
+        versions: versions([1; 3]),
         accounts: HashSet::new(),
     };
     let mut stranger = stage.client().await;
@@ -147,7 +179,7 @@ async fn a_repeat_has_its_answer_although_the_cache_has_not_heard_of_its_claim()
     // The repeat is refused by the cache as well; the ledger, asked anew, knows the account.
     client.send(unlucky.hold(1, "key-of-unlucky")).await;
     let known_now = Holders {
-        version: 2,
+        versions: versions([2; 3]),
         accounts: HashSet::from([unlucky.account]),
     };
     pile.holders().await.send(known_now).unwrap();
@@ -156,6 +188,69 @@ async fn a_repeat_has_its_answer_although_the_cache_has_not_heard_of_its_claim()
     reply.send(Word::Answer(Bytes::from_static(HELD))).unwrap();
     assert_eq!(client.answer().await.status(), 201);
     drop(verdict);
+}
+
+#[tokio::test]
+async fn a_list_of_holders_that_has_heard_less_through_any_one_counter_does_not_refuse() {
+    let server = Server::start();
+    let (mut settings, (desk, mut pile)) = (nowhere(), desk_by_hand());
+    // What is known here changes when the test says so.
+    settings.snapshot_renewed_after = crate::stage::LONG;
+    settings.snapshot_trusted_for = crate::stage::LONG;
+    let stage = Stage::open(settings, desk, &server.url());
+    let codes = ["window_full", "channel_full", "out_of_stock"];
+    for (session_id, (told, code)) in (1..).zip(codes.into_iter().enumerate()) {
+        let (holder, stranger) = (Resident::new(), Resident::new());
+        stage.load(session(session_id, 1, 1)).await;
+        let counter = || counters(session_id).into_iter().nth(told);
+        let renew = || stage.gate.snapshot_since(session_id, Instant::now());
+        // One counter is used up, by somebody elsewhere; the holder has nothing yet, and that is known here.
+        tell(&stage, session_id, counter(), 2, 0, "of-another").await;
+        assert!(renew().await.is_some());
+        let mut client = stage.client().await;
+        client
+            .send(stranger.hold(session_id, "key-of-stranger"))
+            .await;
+        let mut heard = [1; 3];
+        heard[told] = 2;
+        let known_before = Holders {
+            versions: versions(heard),
+            accounts: HashSet::new(),
+        };
+        pile.holders().await.send(known_before).unwrap();
+        assert_eq!(refused(&client.answer().await), (409, code.to_owned()));
+        // The list is as new as the snapshot in all three: nobody is asked for the holder's sake either.
+        let early = client.ask(holder.hold(session_id, "key-of-early")).await;
+        assert_eq!(refused(&early), (409, code.to_owned()));
+        assert!(pile.is_empty(), "{code}: what is known was asked for");
+
+        // It comes back, and the holder has it through a gate that dies before it tells the cache, which hears of one
+        // counter alone, by what somebody else does.
+        tell(&stage, session_id, counter(), 4, 0, "of-a-third").await;
+        assert!(renew().await.is_some());
+        client.send(holder.hold(session_id, "key-of-holder")).await;
+        let known_now = Holders {
+            versions: versions([4; 3]),
+            accounts: HashSet::from([holder.account]),
+        };
+        pile.holders().await.send(known_now).unwrap();
+        for _ in 0..2 {
+            let (account, key, reply) = pile.first_answer().await;
+            assert_eq!((account, key.as_str()), (holder.account, "key-of-holder"));
+            reply.send(Word::Answer(Bytes::from_static(HELD))).unwrap();
+            let answer = client.answer().await;
+            assert_eq!((answer.status(), &answer.body[..]), (201, HELD), "{code}");
+            // The second time the list is known, and the holder is on it.
+            client.send(holder.hold(session_id, "key-of-holder")).await;
+        }
+        let (.., reply) = pile.first_answer().await;
+        reply.send(Word::Nothing).unwrap();
+        assert_eq!(refused(&client.answer().await), (409, code.to_owned()));
+        // Others are refused from what is known.
+        let other = client.ask(stranger.hold(session_id, "key-of-stranger"));
+        assert_eq!(refused(&other.await), (409, code.to_owned()));
+        assert!(pile.is_empty(), "{code}: what is known was asked for");
+    }
 }
 
 #[tokio::test]
