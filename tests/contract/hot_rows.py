@@ -92,6 +92,13 @@ def status(name: str, hold_id: Callable[[Stage], str], code: str, http: int, **m
     return Row(f"state of {name}", lambda s: get(f"{HOLDS}/{hold_id(s)}/status", **more), http, code)
 
 
+SPELLINGS_OF_AN_ID: dict[str, Callable[[str], str]] = {
+    "without dashes": lambda text: text.replace("-", ""),
+    "in capitals": str.upper,
+    "as a URN": "urn:uuid:{}".format,
+    "in braces": "%7B{}%7D".format,
+}
+
 STATES = [
     status("another's hold", lambda s: s.other_hold.claim_id, "unknown_hold", 404),
     status("a hold that is not", lambda _: NOWHERE, "unknown_hold", 404),
@@ -103,6 +110,11 @@ STATES = [
         headers=bearer(s.expired_token)), 401, "token_expired"),
     Row("state of a hold, with algorithm none", lambda s: get(f"{HOLDS}/{s.my_hold.claim_id}/status", who="nobody",
         headers=bearer(access(s, algorithm="none"))), 401, "not_logged_in"),
+    *(
+        status(f"another's hold, spelled {spelled}", lambda s, spell=spell: spell(str(s.other_hold.claim_id)),
+               "unknown_hold", 404)
+        for spelled, spell in SPELLINGS_OF_AN_ID.items()
+    ),
     Row("state put", lambda s: Request("PUT", f"{HOLDS}/{s.my_hold.claim_id}/status", b"{}"), 405,
         "method_not_allowed"),
 ]  # fmt: skip

@@ -190,8 +190,8 @@ pub fn response_to(gate: &Gate, outcome: Outcome) -> Response<Body> {
     }
 }
 
-/// Whether two readers might read a request differently: one with a coding besides `chunked`, no host or several, or
-/// one that asks for a tunnel (RFC 9112, 3.2, 6.1). hyper has refused what is no HTTP at all; of chunks and a length it
+/// Whether two readers might read a request differently: one with a coding besides `chunked`, no host or several, no path
+/// to ask for, or one that asks for a tunnel (RFC 9112, 3.2, 6.1). hyper has refused what is no HTTP at all; of chunks and a length it
 /// takes the chunks and closes the connection.
 fn is_ambiguous<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
@@ -204,7 +204,8 @@ fn is_ambiguous<B>(request: &Request<B>) -> bool {
         Some(host) => hosts.next().is_some() || !host.as_bytes().iter().all(u8::is_ascii_graphic),
         None => request.version() == Version::HTTP_11,
     };
-    bad_coding || bad_host || *request.method() == Method::CONNECT
+    let has_path = request.uri().path().starts_with('/');
+    bad_coding || bad_host || !has_path || *request.method() == Method::CONNECT
 }
 
 /// No, with a code of the vocabulary.
