@@ -63,17 +63,18 @@ class Settings(BaseSettings):
         4_000, ge=1, description="holds that wait for the ledger; more are turned away"
     )
     gate_lookups_waiting_max: int = Field(4_000, ge=1, description="lookups of first answers and hold states that wait")
-    gate_upstream_max: int = Field(1_000, ge=1, description="requests at the API at a time")
+    gate_upstream_max: int = Field(1_000, ge=1, description="requests at the API at a time, uploads apart")
+    gate_uploads_max: int = Field(32, ge=1, description="requests with large bodies at a time, sent or at the API")
     gate_streams_max: int = Field(
         10_000, ge=0, description="pages that listen in waiting rooms at a time; the others poll"
     )
     gate_head_timeout_s: float = Field(15, gt=0, description="a request's head, and an idle connection")
-    gate_body_timeout_s: float = Field(10, gt=0, description="the body of a hold, and each piece of any other body")
+    gate_body_timeout_s: float = Field(10, gt=0, description="a small body, and each piece of a large one")
     gate_shed_pause_s: float = Field(
         1, gt=0, le=10, description="how long a connection that was turned away for want of room is not listened to"
     )
     gate_hold_deadline_s: float = Field(10, gt=0, description="a hold is answered within this")
-    gate_upstream_timeout_s: float = Field(30, gt=0, description="the API begins its answer within this")
+    gate_upstream_timeout_s: float = Field(30, gt=0, description="the API, once sent all, answers within this")
     gate_drain_s: float = Field(10, gt=0, description="how long a stopping gate waits for requests that have begun")
     gate_renew_s: float = Field(0.1, gt=0, description="age at which what is known of a session is fetched anew")
     gate_trust_s: float = Field(0.15, gt=0, description="age up to which it may refuse")

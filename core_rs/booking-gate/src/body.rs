@@ -1,18 +1,12 @@
-//! Bodies: of a response a few bytes of our own or somebody else's stream passed on, of a request one that must not dawdle.
+//! Bodies of responses: a few bytes of our own, or somebody else's stream passed on.
 
-use std::error::Error;
-use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep};
 
 use crate::admissions::Turn;
-use crate::bounded::{BodyError, Bounded};
 use crate::streams::Telling;
 
 /// Ours or the upstream's.
@@ -92,69 +86,5 @@ impl HttpBody for Body {
             Kind::Passed { incoming, .. } => incoming.size_hint(),
             Kind::Told(_) => SizeHint::default(),
         }
-    }
-}
-
-/// A request's body on its way to the application: of a bounded size, each piece within a time after the one before.
-pub struct Paced<B> {
-    body: Bounded<B>,
-    pause_max: Duration,
-    patience: Pin<Box<Sleep>>,
-}
-
-/// The next piece of a body did not come.
-#[derive(Debug)]
-pub struct Dawdled;
-
-impl fmt::Display for Dawdled {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the body does not go on")
-    }
-}
-
-impl Error for Dawdled {}
-
-impl<B> Paced<B> {
-    /// At most `limit` bytes, at most `pause_max` between two pieces.
-    pub fn new(body: B, limit: u64, pause_max: Duration) -> Self {
-        Self {
-            body: Bounded::new(body, limit),
-            pause_max,
-            patience: Box::pin(tokio::time::sleep(pause_max)),
-        }
-    }
-}
-
-impl<B> HttpBody for Paced<B>
-where
-    B: HttpBody<Data = Bytes> + Unpin,
-    B::Error: Into<BodyError>,
-{
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let this = self.get_mut();
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
-            this.patience
-                .as_mut()
-                .reset(Instant::now() + this.pause_max);
-            return Poll::Ready(frame);
-        }
-        this.patience
-            .as_mut()
-            .poll(context)
-            .map(|()| Some(Err(Dawdled.into())))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -65,6 +65,8 @@ pub struct Gate {
     pub at_lookup: Arc<AtomicUsize>,
     /// At the application.
     pub at_upstream: Arc<AtomicUsize>,
+    /// On their way there with a large body, or waiting for the answer to it.
+    pub at_uploads: Arc<AtomicUsize>,
     /// Waiting rooms.
     pub rooms: Arc<Rooms>,
     /// Those who listen in them.
@@ -130,6 +132,7 @@ impl Gate {
             on_slow_path: Arc::default(),
             at_lookup: Arc::default(),
             at_upstream: Arc::default(),
+            at_uploads: Arc::default(),
             rooms: Arc::default(),
             streams: Streams::default(),
             keyring,
@@ -348,6 +351,7 @@ impl Gate {
         self.metrics.ledger_depth.set(depth(&self.at_ledger));
         self.metrics.lookup_depth.set(depth(&self.at_lookup));
         self.metrics.upstream_depth.set(depth(&self.at_upstream));
+        self.metrics.uploads_depth.set(depth(&self.at_uploads));
         self.metrics.slow_path_depth.set(depth(&self.on_slow_path));
         self.metrics.streams.set(depth(self.streams.open()));
         let own = self

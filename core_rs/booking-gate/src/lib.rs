@@ -16,6 +16,7 @@ pub mod asks;
 pub mod body;
 pub mod bounded;
 pub mod clock;
+mod coming;
 mod date;
 mod express;
 pub mod gate;

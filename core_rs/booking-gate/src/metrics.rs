@@ -33,13 +33,14 @@ const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 /// long, or the request could not be passed on.
 const UPSTREAM_FAILURES: [&str; 3] = ["away", "timeout", "bad_request"];
 /// Why requests are turned away.
-const SHED: [&str; 7] = [
+const SHED: [&str; 8] = [
     "connections_full",
     "cache_full",
     "ledger_full",
     "ledger_slow",
     "lookups_full",
     "upstream_full",
+    "uploads_full",
     "streams_full",
 ];
 /// Requests or holds that share a call.
@@ -124,6 +125,8 @@ pub struct Metrics {
     pub lookup_depth: Gauge,
     /// Requests at the application.
     pub upstream_depth: Gauge,
+    /// Large bodies on their way to it.
+    pub uploads_depth: Gauge,
     /// Holds at the ledger without the cache's leave.
     pub slow_path_depth: Gauge,
     /// Those who listen in waiting rooms.
@@ -331,6 +334,7 @@ impl Default for Metrics {
             ledger_depth: depth("ledger"),
             lookup_depth: depth("lookup"),
             upstream_depth: depth("upstream"),
+            uploads_depth: depth("uploads"),
             slow_path_depth: depth("slow_path"),
             streams: gauge(registry, "room_streams", "Open streams of waiting rooms"),
             draining: gauge(registry, "draining", "1 while those finish who have begun"),

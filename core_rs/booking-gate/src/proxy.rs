@@ -9,28 +9,31 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant as Steady};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Empty, Full};
-use hyper::body::{Body as HttpBody, Frame, Incoming};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
+use hyper::http::request::Parts;
 use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use crate::address::FORWARDED_FOR;
 use crate::admissions::Turn;
-use crate::body::{Body, Paced};
+use crate::body::Body;
 use crate::bounded::{BodyError, TooLarge};
+use crate::coming::{self, Arrived, Flow, Flowing};
 use crate::gate::Gate;
 use crate::service::{Visit, refusal, shed};
 use crate::settings::Upstream as Place;
@@ -149,91 +152,77 @@ impl Write for Stream {
     }
 }
 
-/// A request that may have a body of its own, or had it read already.
-pub trait Passable: Send {
-    /// The body to send: at most `limit` bytes, at most `pause_max` between two pieces.
-    fn into_passed(self, limit: u64, pause_max: Duration) -> Passed;
-}
-
-impl Passable for Incoming {
-    fn into_passed(self, limit: u64, pause_max: Duration) -> Passed {
-        if self.is_end_stream() {
-            return ().into_passed(limit, pause_max);
-        }
-        Paced::new(self, limit, pause_max).boxed_unsync()
-    }
-}
-
-impl Passable for () {
-    fn into_passed(self, _: u64, _: Duration) -> Passed {
-        Empty::new()
-            .map_err(|never: Infallible| match never {})
-            .boxed_unsync()
-    }
-}
-
-/// A body of which the beginning has been read.
-pub struct Begun {
-    read: Option<Bytes>,
-    rest: Incoming,
-}
-
-impl Begun {
-    /// `read`, and what is still to come.
-    pub const fn new(read: Bytes, rest: Incoming) -> Self {
-        Self {
-            read: Some(read),
-            rest,
-        }
-    }
-}
-
-impl HttpBody for Begun {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let begun = self.get_mut();
-        match begun.read.take() {
-            Some(read) => Poll::Ready(Some(Ok(Frame::data(read)))),
-            None => Pin::new(&mut begun.rest).poll_frame(context),
-        }
-    }
-}
-
-impl Passable for Begun {
-    fn into_passed(self, limit: u64, pause_max: Duration) -> Passed {
-        Paced::new(self, limit, pause_max).boxed_unsync()
-    }
-}
-
-/// Sends a request to the application and brings its answer back; `body` is what has been read of it already.
-pub async fn pass<B: Passable>(
+/// Sends a request to the application and brings its answer back. It takes a place there when its body has arrived, no
+/// sooner: who is slow to send keeps nobody out.
+pub async fn pass(
     visit: &Arc<Visit>,
     client: IpAddr,
-    request: Request<B>,
-    body: Option<Bytes>,
+    request: Request<Incoming>,
 ) -> Response<Body> {
     let gate = &visit.gate;
     let settings = &gate.settings;
+    let (head, body) = request.into_parts();
+    let bytes_max = settings.body_bytes_max_of(head.uri.path());
+    let declared = declared_length(&head.headers);
     // Told here as the application would, which hangs up before all of it is sent.
-    let body_bytes_max = settings.body_bytes_max_of(request.uri().path());
-    if declared_length(request.headers()).is_some_and(|length| length > body_bytes_max) {
-        let unread = request.into_body().into_passed(0, settings.body_timeout);
-        // Past the time the answer may be lost with the connection.
-        let _ = tokio::time::timeout(settings.body_timeout, discard(unread)).await;
+    if declared.is_some_and(|length| length > bytes_max) {
+        coming::discard(body, settings.body_timeout).await;
         return refusal(gate, "body_too_large", None);
     }
-    let Some(_turn) = Turn::take(&gate.at_upstream, settings.upstream_max) else {
+    if body.is_end_stream() {
+        return pass_whole(visit, client, head, Bytes::new()).await;
+    }
+    let usual_max = settings.body_bytes_max;
+    if bytes_max > usual_max && declared.is_none_or(|length| length > usual_max) {
+        // Too long to be kept here. It has a place of another kind for as long as it comes and until it is answered, so
+        // that the application's places are left to the others.
+        let Some(_turn) = Turn::take(&gate.at_uploads, settings.uploads_max) else {
+            return shed(gate, "uploads_full");
+        };
+        let (body, flow) = Flowing::new(body, bytes_max, settings.body_timeout);
+        return send(visit, client, head, body.boxed_unsync(), Some(flow)).await;
+    }
+    match coming::whole(body, usual_max, settings.body_timeout).await {
+        Arrived::Whole(body) => pass_whole(visit, client, head, body).await,
+        Arrived::TooLarge => refusal(gate, "body_too_large", None),
+        Arrived::Not => refusal(gate, "bad_request", None),
+    }
+}
+
+/// The same for a request whose body has arrived.
+pub async fn pass_whole(
+    visit: &Arc<Visit>,
+    client: IpAddr,
+    mut head: Parts,
+    body: Bytes,
+) -> Response<Body> {
+    let gate = &visit.gate;
+    let Some(_turn) = Turn::take(&gate.at_upstream, gate.settings.upstream_max) else {
         return shed(gate, "upstream_full");
     };
-    let began = Steady::now();
-    let (mut head, own) = request.into_parts();
+    // However the client framed it, this is its length now.
+    if !body.is_empty() || head.headers.contains_key(CONTENT_LENGTH) {
+        head.headers.insert(CONTENT_LENGTH, body.len().into());
+    }
+    let body = Full::new(body)
+        .map_err(|never: Infallible| match never {})
+        .boxed_unsync();
+    send(visit, client, head, body, None).await
+}
+
+/// Sends a request that has its place; `flow` tells how far its body is, where it is not at hand.
+async fn send(
+    visit: &Arc<Visit>,
+    client: IpAddr,
+    mut head: Parts,
+    body: Passed,
+    flow: Option<Flow>,
+) -> Response<Body> {
+    let gate = &visit.gate;
+    let settings = &gate.settings;
+    let began = Instant::now();
     let upgrade = websocket(&head.headers);
-    let from_client = head.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let from_client = head.extensions.remove::<OnUpgrade>();
     // A host in the target goes before the header (RFC 9112, 3.2.2).
     let host = host_of(&head.uri).or_else(|| head.headers.get(HOST).cloned());
     strip(&mut head.headers);
@@ -256,53 +245,62 @@ pub async fn pass<B: Passable>(
     head.uri = uri;
     head.version = hyper::Version::HTTP_11;
     head.extensions.clear();
-    let passed = match body {
-        Some(body) => Full::new(body)
-            .map_err(|never: Infallible| match never {})
-            .boxed_unsync(),
-        None => own.into_passed(body_bytes_max, settings.body_timeout),
-    };
     let answer = visit
         .upstream
         .client
-        .request(Request::from_parts(head, passed));
-    let mut answer = match tokio::time::timeout(settings.upstream_timeout, answer).await {
-        Err(_) => return failed(gate, "timeout"),
-        Ok(Err(error)) => return failed(gate, what_failed(&error)),
-        Ok(Ok(answer)) => answer,
+        .request(Request::from_parts(head, body));
+    let answered = match &flow {
+        Some(flow) => flow.answered(answer, settings.upstream_timeout).await,
+        None => timeout(settings.upstream_timeout, answer).await.ok(),
     };
-    gate.metrics.upstream.observe(began.elapsed().as_secs_f64());
+    let answer = match answered {
+        None => return failed(gate, "timeout"),
+        Some(Err(error)) => return failed(gate, what_failed(&error)),
+        Some(Ok(answer)) => answer,
+    };
+    // The time of a body that came slowly is its sender's, not the application's.
+    let due_since = flow.and_then(|flow| flow.due_since()).unwrap_or(began);
+    gate.metrics
+        .upstream
+        .observe(due_since.elapsed().as_secs_f64());
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-        if let (Some(from_client), Some(protocol)) =
-            (from_client, answer.headers().get(UPGRADE).cloned())
-        {
-            let to_application = hyper::upgrade::on(&mut answer);
-            let visit = Arc::clone(visit);
-            tokio::spawn(async move {
-                // Its place among the connections is taken for as long as this lasts.
-                let _visit = visit;
-                if let (Ok(client), Ok(application)) = (from_client.await, to_application.await) {
-                    let (mut client, mut application) =
-                        (TokioIo::new(client), TokioIo::new(application));
-                    // Either side may hang up; the other is told by the end of its stream.
-                    let _ = tokio::io::copy_bidirectional(&mut client, &mut application).await;
-                }
-            });
-            let (mut head, _) = answer.into_parts();
-            strip(&mut head.headers);
-            head.headers.insert(UPGRADE, protocol);
-            head.headers
-                .insert(CONNECTION, HeaderValue::from_static("upgrade"));
-            head.extensions.clear();
-            return Response::from_parts(head, Body::empty());
-        }
-        return failed(gate, "away");
+        return switched(visit, from_client, answer);
     }
     let (mut head, incoming) = answer.into_parts();
     strip(&mut head.headers);
     head.extensions.clear();
     let under_way = Turn::take(&visit.under_way, usize::MAX);
     Response::from_parts(head, Body::passed(incoming, under_way))
+}
+
+/// Joins both sides, which go on in another protocol.
+fn switched(
+    visit: &Arc<Visit>,
+    from_client: Option<OnUpgrade>,
+    mut answer: Response<Incoming>,
+) -> Response<Body> {
+    let (Some(from_client), Some(protocol)) = (from_client, answer.headers().get(UPGRADE).cloned())
+    else {
+        return failed(&visit.gate, "away");
+    };
+    let to_application = hyper::upgrade::on(&mut answer);
+    let visit = Arc::clone(visit);
+    tokio::spawn(async move {
+        // Its place among the connections is taken for as long as this lasts.
+        let _visit = visit;
+        if let (Ok(client), Ok(application)) = (from_client.await, to_application.await) {
+            let (mut client, mut application) = (TokioIo::new(client), TokioIo::new(application));
+            // Either side may hang up; the other is told by the end of its stream.
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut application).await;
+        }
+    });
+    let (mut head, _) = answer.into_parts();
+    strip(&mut head.headers);
+    head.headers.insert(UPGRADE, protocol);
+    head.headers
+        .insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    head.extensions.clear();
+    Response::from_parts(head, Body::empty())
 }
 
 /// The wish to go on as a WebSocket. Nothing else is passed on: in another protocol, `h2c` for one, requests would reach
@@ -344,11 +342,6 @@ fn failed(gate: &Gate, reason: &'static str) -> Response<Body> {
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Reads a refused body, so that the client is still listening when it is answered.
-async fn discard(mut body: Passed) {
-    while let Some(Ok(_)) = body.frame().await {}
 }
 
 /// In HTTP/2 the host is part of the address.

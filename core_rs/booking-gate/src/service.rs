@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant as Steady;
 
 use booking_core::time::Instant;
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
+use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING,
@@ -20,11 +19,12 @@ use uuid::Uuid;
 use crate::address::{client_of, counted_as};
 use crate::asks::Asks;
 use crate::body::Body;
+use crate::coming::{self, Arrived};
 use crate::express::Reply;
 use crate::gate::Gate;
 use crate::hold::{self, Asked, Outcome};
 use crate::problem::status_alone;
-use crate::proxy::{self, Begun, Upstream};
+use crate::proxy::{self, Upstream};
 use crate::route::{Route, route_of};
 use crate::serve::Seat;
 use crate::snapshots;
@@ -115,14 +115,14 @@ pub async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Response<B
             Route::HoldStatus(hold_id) => {
                 match hold_status(gate, &Asks::of(request.headers()), hold_id).await {
                     Some(response) => response,
-                    None => proxy::pass(&visit, client, request, None).await,
+                    None => proxy::pass(&visit, client, request).await,
                 }
             }
             Route::RoomPlace(room_id) => {
                 match waiting::place(gate, &Asks::of(request.headers()), room_id) {
                     Some(Reply::Outcome(outcome)) => response_to(gate, outcome),
                     Some(Reply::Whole(response)) => response,
-                    None => proxy::pass(&visit, client, request, None).await,
+                    None => proxy::pass(&visit, client, request).await,
                 }
             }
             Route::RoomEvents(room_id) => {
@@ -132,16 +132,16 @@ pub async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Response<B
                 match waiting::events(&visit, &asks, room_id, last_event) {
                     Some(Reply::Outcome(outcome)) => response_to(gate, outcome),
                     Some(Reply::Whole(response)) => response,
-                    None => proxy::pass(&visit, client, request, None).await,
+                    None => proxy::pass(&visit, client, request).await,
                 }
             }
             Route::Availability(session_id) => match availability(gate, session_id).await {
                 Some(response) => response,
-                None => proxy::pass(&visit, client, request, None).await,
+                None => proxy::pass(&visit, client, request).await,
             },
             Route::Alive => alive(),
             Route::Hidden | Route::Nowhere => refusal(gate, "not_found", None),
-            Route::Passed => proxy::pass(&visit, client, request, None).await,
+            Route::Passed => proxy::pass(&visit, client, request).await,
         },
     };
     gate.metrics
@@ -292,22 +292,23 @@ async fn hold_road(
     };
     let Some(key) = key_of(&asks) else {
         // The application explains what is wrong.
-        return proxy::pass(visit, client, request, None).await;
+        return proxy::pass(visit, client, request).await;
     };
     let size = request.body().size_hint();
     if !is_json(&asks) || size.lower() > BODY_BYTES_MAX as u64 {
-        return proxy::pass(visit, client, request, None).await;
+        return proxy::pass(visit, client, request).await;
     }
     let (head, body) = request.into_parts();
-    let body = match tokio::time::timeout(gate.settings.body_timeout, read(body)).await {
-        Ok(Read::Whole(body)) => body,
-        Ok(Read::Begun(body)) => {
-            return proxy::pass(visit, client, Request::from_parts(head, body), None).await;
-        }
-        Ok(Read::Broken) | Err(_) => return refusal(gate, "bad_request", None),
+    let bytes_max = gate.settings.body_bytes_max.max(BODY_BYTES_MAX as u64);
+    let body = match coming::whole(body, bytes_max, gate.settings.body_timeout).await {
+        Arrived::Whole(body) => body,
+        Arrived::TooLarge => return refusal(gate, "body_too_large", None),
+        Arrived::Not => return refusal(gate, "bad_request", None),
     };
-    let Some(wish) = Wish::read(&body) else {
-        return proxy::pass(visit, client, Request::from_parts(head, ()), Some(body)).await;
+    // One that is larger than a hold's can be, the application explains as well.
+    let small = body.len() <= BODY_BYTES_MAX;
+    let Some(wish) = small.then(|| Wish::read(&body)).flatten() else {
+        return proxy::pass_whole(visit, client, head, body).await;
     };
     let outcome = hold_of(
         gate,
@@ -386,43 +387,6 @@ fn key_of(asks: &Asks<'_>) -> Option<String> {
 
 fn is_json(asks: &Asks<'_>) -> bool {
     asks.content_type == Some(b"application/json")
-}
-
-/// What came of reading a small body.
-enum Read {
-    /// All of it.
-    Whole(Bytes),
-    /// It is larger than a hold's body can be: the application explains.
-    Begun(Begun),
-    /// It broke off.
-    Broken,
-}
-
-async fn read(mut body: Incoming) -> Read {
-    let mut whole = BytesMut::new();
-    let mut first: Option<Bytes> = None;
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            return Read::Broken;
-        };
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        let large =
-            whole.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > BODY_BYTES_MAX;
-        match first.take() {
-            None if whole.is_empty() => first = Some(data),
-            held => {
-                whole.extend_from_slice(&held.unwrap_or_default());
-                whole.extend_from_slice(&data);
-            }
-        }
-        if large {
-            let read = first.unwrap_or_else(|| whole.freeze());
-            return Read::Begun(Begun::new(read, body));
-        }
-    }
-    Read::Whole(first.unwrap_or_else(|| whole.freeze()))
 }
 
 /// What became of a hold; none where the ledger's side has nothing to say.

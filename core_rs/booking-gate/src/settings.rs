@@ -48,8 +48,10 @@ pub struct Settings {
     pub ledger_waiting_max: usize,
     /// Lookups (first answers, hold states) waiting at a time.
     pub lookups_waiting_max: usize,
-    /// Requests at the application at a time.
+    /// Requests at the application at a time, those with large bodies apart.
     pub upstream_max: usize,
+    /// Requests with large bodies at a time, on their way to the application or there.
+    pub uploads_max: usize,
     /// Streams of waiting rooms at a time.
     pub streams_max: usize,
     /// Holds at a time straight to the ledger while the cache is away.
@@ -67,7 +69,7 @@ pub struct Settings {
     pub shed_pause: Duration,
     /// A hold is answered within this, if only to say that its outcome is not known.
     pub hold_deadline: Duration,
-    /// The application has to begin its answer within this.
+    /// The application has to begin its answer within this, from when it was sent all of the request.
     pub upstream_timeout: Duration,
     /// When a full window is worth asking for again.
     pub full_retry: Duration,

@@ -230,6 +230,7 @@ fn settings(options: &Bound<'_, PyDict>) -> PyResult<Settings> {
         ledger_waiting_max: option(options, "ledger_waiting_max")?,
         lookups_waiting_max: option(options, "lookups_waiting_max")?,
         upstream_max: option(options, "upstream_max")?,
+        uploads_max: option(options, "uploads_max")?,
         streams_max: option(options, "streams_max")?,
         slow_path_max: option(options, "slow_path_max")?,
         body_bytes_max: option(options, "body_bytes_max")?,

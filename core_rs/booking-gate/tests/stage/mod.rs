@@ -105,6 +105,7 @@ pub fn settings(upstream: Upstream) -> Settings {
         ledger_waiting_max: 1000,
         lookups_waiting_max: 1000,
         upstream_max: 1000,
+        uploads_max: 32,
         streams_max: 100,
         slow_path_max: 32,
         body_bytes_max: 65_536,

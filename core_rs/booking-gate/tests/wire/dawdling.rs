@@ -151,10 +151,67 @@ async fn who_dawdles_with_the_body_of_a_hold_is_cut_off() {
 }
 
 #[tokio::test]
-async fn who_dawdles_with_a_body_that_is_passed_on_is_cut_off() {
+async fn who_dawdles_with_a_body_that_would_be_passed_on_is_cut_off_and_the_application_hears_nothing()
+ {
     let application = Application::on_tcp().await;
     let mut settings = settings(application.place());
     settings.body_timeout = SHORT;
+    let stage = Stage::open(settings, idle_desk(), NO_CACHE);
+    let heads = [
+        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "Content-Length: 9\r\n\r\nabc",
+        "Content-Length: 9\r\n\r\n",
+    ];
+    for head in heads {
+        let mut client = stage.client().await;
+        let since = Instant::now();
+        client
+            .send(format!("POST /x HTTP/1.1\r\nHost: h\r\n{head}"))
+            .await;
+        let told = client.answer().await;
+        assert_eq!(
+            (told.status(), told.problem().as_str()),
+            (400, "bad_request")
+        );
+        assert_cut_off(&mut client, since).await;
+    }
+    let mut client = stage.client().await;
+    client.send(get("/first")).await;
+    let (_line, request) = application.asked().await;
+    assert_eq!(request.start, "GET /first HTTP/1.1");
+}
+
+#[tokio::test]
+async fn a_byte_of_a_small_body_now_and_then_does_not_buy_time() {
+    let mut settings = nowhere();
+    settings.body_timeout = SHORT;
+    let stage = Stage::open(settings, idle_desk(), NO_CACHE);
+    let mut client = stage.client().await;
+    let since = Instant::now();
+    client
+        .send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n")
+        .await;
+    let mut pace = tokio::time::interval(SHORT / 10);
+    let told = loop {
+        tokio::select! {
+            told = client.reader.some() => break told,
+            _ = pace.tick() => {}
+        }
+        // The last ones may come to a closed door.
+        let _ = client.reader.send(b"x").await;
+        assert!(since.elapsed() < NOT_LONG, "the body is still waited for");
+    };
+    assert!(told.starts_with(b"HTTP/1.1 400 "), "{told:?}");
+    assert!(since.elapsed() >= SHORT, "{told:?}");
+}
+
+#[tokio::test]
+async fn who_dawdles_with_a_large_body_is_cut_off() {
+    let application = Application::on_tcp().await;
+    let mut settings = settings(application.place());
+    settings.body_timeout = SHORT;
+    settings.body_bytes_max = 5;
+    settings.large_bodies = vec![("/x".to_owned(), 100)];
     let stage = Stage::open(settings, idle_desk(), NO_CACHE);
     let heads = [
         "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",

@@ -8,6 +8,7 @@
 )]
 
 mod application;
+mod bodies;
 mod callers;
 mod dawdling;
 mod draining;

@@ -91,9 +91,11 @@ async fn a_trusted_proxy_says_who_the_client_is_and_how_it_came() {
 }
 
 #[tokio::test]
-async fn a_request_body_goes_on_piece_by_piece() {
+async fn a_large_request_body_goes_on_piece_by_piece() {
     let application = Application::on_tcp().await;
-    let stage = Stage::before(application.place());
+    let mut settings = settings(application.place());
+    settings.large_bodies = vec![("/upload".to_owned(), 1_000_000)];
+    let stage = Stage::open(settings, crate::stage::idle_desk(), "redis://127.0.0.1:1");
     let mut client = stage.client().await;
     client
         .send(
@@ -315,6 +317,7 @@ async fn a_body_longer_than_any_is_refused_as_such() {
     let application = Application::on_tcp().await;
     let mut settings = settings(application.place());
     settings.body_bytes_max = 1000;
+    settings.large_bodies = vec![("/lists".to_owned(), 2000)];
     let stage = Stage::open(settings, crate::stage::idle_desk(), "redis://127.0.0.1:1");
 
     let mut client = stage.client().await;
@@ -335,8 +338,21 @@ async fn a_body_longer_than_any_is_refused_as_such() {
     client
         .send("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
         .await;
-    let mut line = application.line().await;
     client.send(piece.repeat(2)).await;
+    client.send("1\r\nx\r\n0\r\n\r\n").await;
+    let told = client.answer().await;
+    assert_eq!(
+        (told.status(), told.problem()),
+        (413, "body_too_large".to_owned())
+    );
+
+    // The application has heard of neither: the first that comes to it is one that goes on as it comes.
+    let mut client = stage.client().await;
+    client
+        .send("POST /lists HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
+    let mut line = application.line().await;
+    client.send(piece.repeat(4)).await;
     client.send("1\r\nx\r\n0\r\n\r\n").await;
     let told = client.answer().await;
     assert_eq!(
@@ -347,7 +363,7 @@ async fn a_body_longer_than_any_is_refused_as_such() {
     let request = tokio::time::timeout(crate::stage::LONG, line.request()).await;
     let request = request.expect("an end in time");
     assert!(
-        !matches!(&request, Ok(Some(message)) if message.complete),
+        matches!(&request, Ok(Some(message)) if message.start == "POST /lists HTTP/1.1" && !message.complete),
         "{request:?}"
     );
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 const NO_CACHE: &str = "redis://127.0.0.1:1";
 
 /// Turned away: small, and with a time to come back.
-fn assert_shed(answer: &Message) {
+pub fn assert_shed(answer: &Message) {
     assert_eq!((answer.status(), answer.problem().as_str()), (503, "busy"));
     let wait_s: u32 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait_s));
@@ -28,9 +28,13 @@ fn assert_shed(answer: &Message) {
 
 /// Waits until so many connections are open.
 pub async fn until_open(stage: &Stage, count: usize) {
-    let line = format!("humiao_gate_connections {count}\n");
+    until_told(stage, &format!("humiao_gate_connections {count}\n")).await;
+}
+
+/// Waits until the metrics say so.
+pub async fn until_told(stage: &Stage, line: &str) {
     let deadline = Instant::now() + LONG;
-    while !stage.gate.metrics_text().contains(&line) {
+    while !stage.gate.metrics_text().contains(line) {
         assert!(Instant::now() < deadline, "{}", stage.gate.metrics_text());
         tokio::task::yield_now().await;
     }
