@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -24,7 +25,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
@@ -56,6 +57,10 @@ const OF_PROXIES: [&str; 5] = [
     "x-real-ip",
 ];
 
+/// A connection to the application is kept this long for the next request: uvicorn hangs up after five seconds, and a request
+/// that is written at that very moment has no answer.
+const IDLE_MAX: Duration = Duration::from_secs(3);
+
 /// The application, with the connections that are kept to it.
 pub struct Upstream {
     client: Client<Connector, Passed>,
@@ -66,6 +71,8 @@ impl Upstream {
     pub fn new(place: Place) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(64)
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_timer(TokioTimer::new())
             .retry_canceled_requests(true)
             .build(Connector(Arc::new(place)));
         Self { client }
