@@ -33,6 +33,15 @@ pub struct Copied {
     pub terms: Terms,
 }
 
+impl Copied {
+    /// Takes over what was free at a version, where that is newer.
+    const fn renew(&mut self, version: u64, free: u32) {
+        if version > self.version {
+            (self.version, self.free) = (version, free);
+        }
+    }
+}
+
 /// What else decides about a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terms {
@@ -215,11 +224,7 @@ impl Cache {
         let mut whole = true;
         for (counter, version, free) in news {
             match session.loaded.counters.get_mut(counter) {
-                Some(copy) if *version > copy.version => {
-                    copy.version = *version;
-                    copy.free = *free;
-                }
-                Some(_) => {}
+                Some(copy) => copy.renew(*version, *free),
                 None => whole = false,
             }
         }
@@ -244,10 +249,8 @@ impl Cache {
                 return false;
             }
             for (counter, copy) in &mut loaded.counters {
-                if let Some(known) = there.loaded.counters.get(counter)
-                    && known.version > copy.version
-                {
-                    (copy.version, copy.free) = (known.version, known.free);
+                if let Some(known) = there.loaded.counters.get(counter) {
+                    copy.renew(known.version, known.free);
                 }
             }
         }

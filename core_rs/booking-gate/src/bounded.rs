@@ -34,6 +34,11 @@ impl<B> Bounded<B> {
             discarded: 0,
         }
     }
+
+    /// Whether more has come than may.
+    pub const fn is_too_large(&self) -> bool {
+        self.discarded > 0
+    }
 }
 
 impl<B> Body for Bounded<B>
@@ -53,13 +58,13 @@ where
             let frame = match ready!(Pin::new(&mut bounded.body).poll_frame(context)) {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-                None if bounded.discarded > 0 => {
+                None if bounded.is_too_large() => {
                     return Poll::Ready(Some(Err(Box::new(TooLarge))));
                 }
                 None => return Poll::Ready(None),
             };
             let size = frame.data_ref().map_or(0, |data| data.remaining() as u64);
-            if bounded.discarded == 0 && size <= bounded.left {
+            if !bounded.is_too_large() && size <= bounded.left {
                 bounded.left -= size;
                 return Poll::Ready(Some(Ok(frame)));
             }

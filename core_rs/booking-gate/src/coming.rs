@@ -1,15 +1,13 @@
 //! Bodies of requests that are passed on: a small one is read whole before it takes a place at the application, a large one
 //! flows there as it comes.
 
-use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, timeout, timeout_at};
@@ -32,53 +30,18 @@ pub enum Arrived {
 
 /// Reads a body whole: at most `bytes_max`, within `time_max` from the first to the last byte. What is read is kept no longer
 /// than that, so slow bodies hold no more memory than their senders send in that time.
-pub async fn whole(mut body: Incoming, bytes_max: u64, time_max: Duration) -> Arrived {
-    let deadline = Instant::now() + time_max;
-    match timeout_at(deadline, read(&mut body, bytes_max)).await {
-        Ok(Arrived::TooLarge) => {
-            // Past the time the answer may be lost with the connection.
-            let _ = timeout_at(deadline, read_to_its_end(body)).await;
-            Arrived::TooLarge
-        }
-        Ok(arrived) => arrived,
-        Err(_) => Arrived::Not,
+pub async fn whole(body: Incoming, bytes_max: u64, time_max: Duration) -> Arrived {
+    let mut body = Bounded::new(body, bytes_max);
+    match timeout(time_max, (&mut body).collect()).await {
+        Ok(Ok(whole)) => Arrived::Whole(whole.to_bytes()),
+        _ if body.is_too_large() => Arrived::TooLarge,
+        _ => Arrived::Not,
     }
-}
-
-async fn read(body: &mut Incoming, bytes_max: u64) -> Arrived {
-    let mut whole = BytesMut::new();
-    let mut first: Option<Bytes> = None;
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            return Arrived::Not;
-        };
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        let length = whole.len() + first.as_ref().map_or(0, Bytes::len) + data.len();
-        if length as u64 > bytes_max {
-            return Arrived::TooLarge;
-        }
-        match first.take() {
-            None if whole.is_empty() => first = Some(data),
-            held => {
-                whole.extend_from_slice(&held.unwrap_or_default());
-                whole.extend_from_slice(&data);
-            }
-        }
-    }
-    Arrived::Whole(first.unwrap_or_else(|| whole.freeze()))
 }
 
 /// Reads a refused body for as long as `time_max`, so that the client is still listening when it is answered.
 pub async fn discard(body: Incoming, time_max: Duration) {
-    // Past the time the answer may be lost with the connection.
-    let _ = timeout(time_max, read_to_its_end(body)).await;
-}
-
-async fn read_to_its_end(body: Incoming) {
-    let mut unread = Bounded::new(body, 0);
-    while let Some(Ok(_)) = unread.frame().await {}
+    let _ = whole(body, 0, time_max).await;
 }
 
 /// Whether the next piece of a flowing body, or its end, is still to come.
@@ -129,16 +92,9 @@ pub struct Flowing<B> {
 }
 
 /// The next piece of a body did not come, or its end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the body does not go on")]
 pub struct Dawdled;
-
-impl fmt::Display for Dawdled {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the body does not go on")
-    }
-}
-
-impl Error for Dawdled {}
 
 impl<B> Flowing<B> {
     /// At most `bytes_max`, and at most `pause_max` for a piece; beside it, how far it is.

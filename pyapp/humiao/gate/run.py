@@ -23,6 +23,7 @@ from humiao.kit.database import Database, session_settings
 from humiao.kit.garbage import calm_down
 from humiao.kit.keys import Keys, load_keys
 from humiao.kit.logs import configure_logs
+from humiao.kit.loops import every
 from humiao.kit.meters import PoolMeters, new_registry, text_without_end
 from humiao.kit.sql import statement
 from humiao.large import LARGE_BODIES
@@ -127,17 +128,12 @@ async def measure_clock(database: Database) -> tuple[int, int]:
 
 
 async def _every(pause_s: float, what: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work` again and again: a gate without it would go on and be wrong. Ends when it is cancelled, no sooner."""
-    me = asyncio.current_task()
-    assert me
-    while True:
-        try:
-            await work()
-        except Exception as error:
-            if me.cancelling():  # the failure of giving back a connection that broke has taken the cancellation's place
-                return
-            log.warning("gate loop failed", loop=what, error=type(error).__name__, detail=str(error)[:200])
-        await asyncio.sleep(pause_s)
+    """A loop without which a gate would go on and be wrong."""
+
+    def failed(error: Exception) -> None:
+        log.warning("gate loop failed", loop=what, error=type(error).__name__, detail=str(error)[:200])
+
+    await every(pause_s, work, failed)
 
 
 async def run(settings: Settings, stopping: asyncio.Event, started: Callable[[Any], None] = lambda _: None) -> None:

@@ -23,6 +23,7 @@ from humiao.immunizations.service import Programmes
 from humiao.kit.database import Database
 from humiao.kit.keys import load_keys
 from humiao.kit.logs import configure_logs
+from humiao.kit.loops import every
 from humiao.kit.meters import Exporter, PoolMeters, new_registry
 from humiao.main import addresses
 from humiao.messaging.gateway import FileGateway
@@ -81,25 +82,30 @@ async def _every(
     meters: WorkerMeters | None = None,
     now: Callable[[], float] = time.time,
 ) -> None:
-    """Do `work` again and again; a full piece is followed at once by the next. Ends when it is cancelled."""
-    me = asyncio.current_task()
-    assert me
+    """Do `work` again and again, and tell how it went; a full piece is followed at once by the next."""
     meters = meters or WorkerMeters()
     last_run = meters.last_run.labels(name)
     last_run.set(now())  # from here on it is missed
-    while True:
-        began, ending = time.perf_counter(), "done"
-        try:
-            more = await work()
-            last_run.set(now())
-        except Exception as error:  # a loop outlives any one failure; what failed is tried again
-            if me.cancelling():  # the failure of giving back a connection that broke has taken the cancellation's place
-                return
-            log.warning("worker loop failed", loop=name, error=type(error).__name__, detail=str(error)[:200])
-            more, ending = 0, "failed"
+
+    def ended(ending: str, began: float) -> None:
         meters.runs.labels(name, ending).inc()
         meters.seconds.labels(name).observe(time.perf_counter() - began)
-        await asyncio.sleep(0 if more else pause_s)
+
+    async def told() -> int:
+        began = time.perf_counter()
+        try:
+            more = await work()
+        except Exception:
+            ended("failed", began)
+            raise
+        last_run.set(now())
+        ended("done", began)
+        return more
+
+    def failed(error: Exception) -> None:
+        log.warning("worker loop failed", loop=name, error=type(error).__name__, detail=str(error)[:200])
+
+    await every(pause_s, told, failed)
 
 
 async def _watch(leader: asyncpg.Connection) -> None:

@@ -23,6 +23,12 @@ fn methods() -> Vec<Method> {
     ]
 }
 
+fn assert_routes<'a>(rows: impl IntoIterator<Item = (Method, &'a str, Route)>) {
+    for (method, path, route) in rows {
+        assert_eq!(route_of(&method, path), route, "{method} {path}");
+    }
+}
+
 #[test]
 fn hot_routes_are_known_by_method_and_path_alone() {
     let id: Uuid = ID.parse().unwrap();
@@ -123,9 +129,7 @@ fn a_path_is_read_decoded_once() {
             Route::Availability(42),
         ),
     ];
-    for (method, path, route) in rows {
-        assert_eq!(route_of(&method, path), route, "{method} {path}");
-    }
+    assert_routes(rows);
 }
 
 /// What the application takes is known by all its names, or one of them would lead round the pace and the memory.
@@ -166,9 +170,7 @@ fn no_other_name_of_a_hot_route_is_the_applications() {
         // A second one is none of its.
         (Method::POST, "/api/v1/resident/holds%0a%0a", Route::Passed),
     ];
-    for (method, path, route) in rows {
-        assert_eq!(route_of(&method, path), route, "{method} {path}");
-    }
+    assert_routes(rows);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use crate::application::{Application, Line, asked, say};
 use crate::holds::NO_CACHE;
 use crate::shedding::{assert_shed, until_told};
+use crate::stage::message::Message;
 use crate::stage::{Client, LONG, Stage, get, idle_desk, settings};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -44,16 +45,20 @@ async fn assert_comes(line: &mut Line, piece: &str) {
     assert_eq!(came.expect("the piece in time").unwrap(), piece);
 }
 
+/// Told that the application has not answered in time.
+fn assert_late(told: &Message) {
+    assert_eq!(
+        (told.status(), told.problem().as_str()),
+        (504, "upstream_timeout")
+    );
+}
+
 /// Asks for what is never answered: when that has been told, the application's time is over once more.
 async fn until_the_time_is_over(stage: &Stage, application: &Application) {
     let mut client = stage.client().await;
     client.send(get("/never")).await;
     let (_line, _) = application.asked().await;
-    let told = client.answer().await;
-    assert_eq!(
-        (told.status(), told.problem().as_str()),
-        (504, "upstream_timeout")
-    );
+    assert_late(&client.answer().await);
 }
 
 #[tokio::test]
@@ -151,11 +156,7 @@ async fn an_upload_that_is_all_there_is_to_be_answered_in_time() {
     let since = Instant::now();
     client.send("done").await;
     assert_comes(&mut line, "done").await;
-    let told = client.answer().await;
-    assert_eq!(
-        (told.status(), told.problem().as_str()),
-        (504, "upstream_timeout")
-    );
+    assert_late(&client.answer().await);
     assert!(since.elapsed() >= SHORT);
 }
 

@@ -15,6 +15,16 @@ use crate::stage::{Client, LONG, Resident, Stage, get, idle_desk, nowhere, setti
 const SHORT: Duration = Duration::from_millis(300);
 const NOT_LONG: Duration = Duration::from_secs(8);
 
+/// Told that the body did not come, then cut off.
+async fn assert_refused_and_cut_off(client: &mut Client, since: Instant) {
+    let told = client.answer().await;
+    assert_eq!(
+        (told.status(), told.problem().as_str()),
+        (400, "bad_request")
+    );
+    assert_cut_off(client, since).await;
+}
+
 /// The other side hangs up no sooner and not much later than said.
 async fn assert_cut_off(client: &mut Client, since: Instant) -> Bytes {
     let told = client.until_closed().await;
@@ -142,12 +152,7 @@ async fn who_dawdles_with_the_body_of_a_hold_is_cut_off() {
     let mut client = stage.client().await;
     let since = Instant::now();
     client.send(&whole[..whole.len() - 1]).await;
-    let told = client.answer().await;
-    assert_eq!(
-        (told.status(), told.problem().as_str()),
-        (400, "bad_request")
-    );
-    assert_cut_off(&mut client, since).await;
+    assert_refused_and_cut_off(&mut client, since).await;
 }
 
 #[tokio::test]
@@ -168,12 +173,7 @@ async fn who_dawdles_with_a_body_that_would_be_passed_on_is_cut_off_and_the_appl
         client
             .send(format!("POST /x HTTP/1.1\r\nHost: h\r\n{head}"))
             .await;
-        let told = client.answer().await;
-        assert_eq!(
-            (told.status(), told.problem().as_str()),
-            (400, "bad_request")
-        );
-        assert_cut_off(&mut client, since).await;
+        assert_refused_and_cut_off(&mut client, since).await;
     }
     let mut client = stage.client().await;
     client.send(get("/first")).await;
@@ -230,12 +230,7 @@ async fn who_dawdles_with_a_large_body_is_cut_off() {
             !matches!(&request, Ok(Some(request)) if request.complete),
             "{request:?}"
         );
-        let told = client.answer().await;
-        assert_eq!(
-            (told.status(), told.problem().as_str()),
-            (400, "bad_request")
-        );
-        assert_cut_off(&mut client, since).await;
+        assert_refused_and_cut_off(&mut client, since).await;
     }
 }
 
