@@ -1,6 +1,7 @@
 """Scripts without patience against people, in a running city: who gets the places; and a verdict that notices."""
 
 from dataclasses import replace
+from datetime import date, timedelta
 from fractions import Fraction
 from math import comb
 
@@ -8,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humiao.rush.fair_run import Terms, rehearse_fairness
+from humiao.rush.fair_run import BORN, Terms, of_their_age, rehearse_fairness
 from humiao.rush.fairness import CHANCE, Outcome, good, most_allowed, most_by_chance
 from humiao.rush.verdict import AUDITED
 from humiao.settings import Settings
+from humiao.waitlist.terms import Person, group_of
 from tests.faults.city import RunningCity
 
 # The room lets in slowly: people need a few seconds from their turn to their place, and so does a busy machine. Who is
@@ -39,6 +41,15 @@ async def test_a_rush_of_scripts_and_people_adds_up_and_a_draw_knows_no_haste(ru
     # is at the moment: those shares are told by `make fairness` and judged there.
     assert draw.good, draw
     assert not control.fair, "a campaign that goes by arrival is noticed"
+
+
+@given(st.dates(date(2026, 1, 1), date(2099, 12, 30)))
+def test_the_people_of_a_draw_fit_its_campaign_when_they_register_and_when_they_come(day: date) -> None:
+    eligible = group_of(of_their_age(day).model_dump(exclude_none=True))
+    for met_on in (day, day + timedelta(days=1)):
+        assert eligible.misfit(Person(BORN, "F"), met_on) is None
+    assert eligible.misfit(Person(BORN + timedelta(days=62), "F"), day) == "too_young"
+    assert eligible.misfit(Person(BORN - timedelta(days=62), "F"), day) == "too_old"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from humiao.settings import Settings
 from humiao.waitlist.campaigns import CampaignsService
 from humiao.waitlist.ranks import Ranks
 from humiao.waitlist.schemas import CampaignInput, GroupInput, ReleaseInput
+from humiao.waitlist.terms import age_in_months
 
 Opening = Literal["plain", "room", "draw"]
 OPENINGS: tuple[Opening, ...] = ("plain", "room", "draw")
@@ -207,13 +208,20 @@ async def _hold_campaign(city: City, cast: Cast, campaigns: CampaignsService) ->
         await campaigns.end(boss, campaign_id, REASON, uuid4().hex)
 
 
+def of_their_age(day: date) -> GroupInput:
+    """Whom a campaign of this day is for: as old as the rehearsal's people are when they register, on `day`, and when
+    they come for their dose, the day after. On the last day of a month they are a month older by then.
+    """
+    return GroupInput(
+        from_months=age_in_months(BORN, day), below_months=age_in_months(BORN, day + timedelta(days=1)) + 1
+    )
+
+
 def _campaign(cast: Cast, opens_at: datetime, closes_at: datetime) -> CampaignInput:
-    """A campaign that only the rehearsal's people fit: who was born in their month."""
-    day = datetime.now(CITY_ZONE).date()
-    months = (day.year - BORN.year) * 12 + day.month - BORN.month
+    """A campaign that nobody fits but the rehearsal's people and who was born when they were."""
     return CampaignInput(
         title=REASON, vaccine_code=cast.ground.goal.vaccine_code, mode="draw" if cast.terms.drawn else "queue",
-        opens_at=opens_at, closes_at=closes_at, eligible=GroupInput(from_months=months, below_months=months + 1),
+        opens_at=opens_at, closes_at=closes_at, eligible=of_their_age(datetime.now(CITY_ZONE).date()),
         entropy_rule="演练：截止后产生的随机数" if cast.terms.drawn else None,
     )  # fmt: skip
 
