@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     gate_lookups_waiting_max: int = Field(4_000, ge=1, description="lookups of first answers and hold states that wait")
     gate_upstream_max: int = Field(1_000, ge=1, description="requests at the API at a time, uploads apart")
     gate_uploads_max: int = Field(32, ge=1, description="requests with large bodies at a time, sent or at the API")
+    gate_answers_max: int = Field(2_000, ge=1, description="answers of the API at a time, until they have been taken")
     gate_streams_max: int = Field(
         10_000, ge=0, description="pages that listen in waiting rooms at a time; the others poll"
     )

@@ -4,9 +4,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::admissions::Turn;
+use crate::bounded::BodyError;
+use crate::passing::Passing;
 use crate::streams::Telling;
 
 /// Ours or the upstream's.
@@ -14,11 +15,7 @@ pub struct Body(Kind);
 
 enum Kind {
     Full(Option<Bytes>),
-    Passed {
-        incoming: Incoming,
-        /// Given back with the body.
-        _under_way: Option<Turn>,
-    },
+    Passed(Passing),
     Told(Box<Telling>),
 }
 
@@ -37,7 +34,7 @@ impl Body {
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             Kind::Full(bytes) => bytes.unwrap_or_default(),
-            Kind::Passed { .. } | Kind::Told(_) => Bytes::new(),
+            Kind::Passed(_) | Kind::Told(_) => Bytes::new(),
         }
     }
 
@@ -46,26 +43,23 @@ impl Body {
         Self(Kind::Told(Box::new(telling)))
     }
 
-    /// The upstream's, as it comes; it counts as under way until its end.
-    pub const fn passed(incoming: Incoming, under_way: Option<Turn>) -> Self {
-        Self(Kind::Passed {
-            incoming,
-            _under_way: under_way,
-        })
+    /// The upstream's, as it comes.
+    pub const fn passed(passing: Passing) -> Self {
+        Self(Kind::Passed(passing))
     }
 }
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.get_mut().0 {
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Passed { incoming, .. } => Pin::new(incoming).poll_frame(context),
+            Kind::Passed(passing) => Pin::new(passing).poll_frame(context),
             Kind::Told(telling) => telling
                 .poll_next(context)
                 .map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
@@ -75,7 +69,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Full(bytes) => bytes.is_none(),
-            Kind::Passed { incoming, .. } => incoming.is_end_stream(),
+            Kind::Passed(passing) => passing.is_end_stream(),
             Kind::Told(_) => false,
         }
     }
@@ -83,7 +77,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Kind::Passed { incoming, .. } => incoming.size_hint(),
+            Kind::Passed(passing) => passing.size_hint(),
             Kind::Told(_) => SizeHint::default(),
         }
     }

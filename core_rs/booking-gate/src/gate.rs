@@ -67,6 +67,8 @@ pub struct Gate {
     pub at_upstream: Arc<AtomicUsize>,
     /// On their way there with a large body, or waiting for the answer to it.
     pub at_uploads: Arc<AtomicUsize>,
+    /// Answers of the application that are waited for or passed on.
+    pub at_answers: Arc<AtomicUsize>,
     /// Waiting rooms.
     pub rooms: Arc<Rooms>,
     /// Those who listen in them.
@@ -133,6 +135,7 @@ impl Gate {
             at_lookup: Arc::default(),
             at_upstream: Arc::default(),
             at_uploads: Arc::default(),
+            at_answers: Arc::default(),
             rooms: Arc::default(),
             streams: Streams::default(),
             keyring,
@@ -352,6 +355,7 @@ impl Gate {
         self.metrics.lookup_depth.set(depth(&self.at_lookup));
         self.metrics.upstream_depth.set(depth(&self.at_upstream));
         self.metrics.uploads_depth.set(depth(&self.at_uploads));
+        self.metrics.answers_depth.set(depth(&self.at_answers));
         self.metrics.slow_path_depth.set(depth(&self.on_slow_path));
         self.metrics.streams.set(depth(self.streams.open()));
         let own = self

@@ -33,7 +33,7 @@ const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 /// long, or the request could not be passed on.
 const UPSTREAM_FAILURES: [&str; 3] = ["away", "timeout", "bad_request"];
 /// Why requests are turned away.
-const SHED: [&str; 8] = [
+const SHED: [&str; 9] = [
     "connections_full",
     "cache_full",
     "ledger_full",
@@ -41,6 +41,7 @@ const SHED: [&str; 8] = [
     "lookups_full",
     "upstream_full",
     "uploads_full",
+    "answers_full",
     "streams_full",
 ];
 /// Requests or holds that share a call.
@@ -127,6 +128,8 @@ pub struct Metrics {
     pub upstream_depth: Gauge,
     /// Large bodies on their way to it.
     pub uploads_depth: Gauge,
+    /// Answers of the application that are waited for or passed on.
+    pub answers_depth: Gauge,
     /// Holds at the ledger without the cache's leave.
     pub slow_path_depth: Gauge,
     /// Those who listen in waiting rooms.
@@ -335,6 +338,7 @@ impl Default for Metrics {
             lookup_depth: depth("lookup"),
             upstream_depth: depth("upstream"),
             uploads_depth: depth("uploads"),
+            answers_depth: depth("answers"),
             slow_path_depth: depth("slow_path"),
             streams: gauge(registry, "room_streams", "Open streams of waiting rooms"),
             draining: gauge(registry, "draining", "1 while those finish who have begun"),

@@ -217,7 +217,8 @@ pub async fn pass_whole(
     send(visit, client, head, body, None).await
 }
 
-/// Sends a request that has its place; `flow` tells how far its body is, where it is not at hand.
+/// Sends a request that has its place, where there is one for its answer as well; `flow` tells how far its body is, where it
+/// is not at hand.
 async fn send(
     visit: &Arc<Visit>,
     client: IpAddr,
@@ -227,6 +228,10 @@ async fn send(
 ) -> Response<Body> {
     let gate = &visit.gate;
     let settings = &gate.settings;
+    // Before the application is asked: what could not be passed on would be work for nothing.
+    let Some(turn) = Turn::take(&gate.at_answers, settings.answers_max) else {
+        return shed(gate, "answers_full");
+    };
     let began = Instant::now();
     let upgrade = websocket(&head.headers);
     let from_client = head.extensions.remove::<OnUpgrade>();
@@ -271,13 +276,17 @@ async fn send(
         .upstream
         .observe(due_since.elapsed().as_secs_f64());
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switched(visit, from_client, answer);
+        return switched(visit, from_client, answer, turn);
     }
     let (mut head, incoming) = answer.into_parts();
     strip(&mut head.headers);
     head.extensions.clear();
+    if incoming.is_end_stream() {
+        return Response::from_parts(head, Body::empty());
+    }
     let under_way = Turn::take(&visit.under_way, usize::MAX);
-    Response::from_parts(head, Body::passed(incoming, under_way))
+    let passing = visit.answers.pass(incoming, [Some(turn), under_way]);
+    Response::from_parts(head, Body::passed(passing))
 }
 
 /// Joins both sides, which go on in another protocol.
@@ -285,6 +294,7 @@ fn switched(
     visit: &Arc<Visit>,
     from_client: Option<OnUpgrade>,
     mut answer: Response<Incoming>,
+    turn: Turn,
 ) -> Response<Body> {
     let (Some(from_client), Some(protocol)) = (from_client, answer.headers().get(UPGRADE).cloned())
     else {
@@ -293,8 +303,8 @@ fn switched(
     let to_application = hyper::upgrade::on(&mut answer);
     let visit = Arc::clone(visit);
     tokio::spawn(async move {
-        // Its place among the connections is taken for as long as this lasts.
-        let _visit = visit;
+        // Its places among the connections and the answers are taken for as long as this lasts.
+        let (_visit, _turn) = (visit, turn);
         if let (Ok(client), Ok(application)) = (from_client.await, to_application.await) {
             let (mut client, mut application) = (TokioIo::new(client), TokioIo::new(application));
             // Either side may hang up; the other is told by the end of its stream.

@@ -20,11 +20,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::admissions::Turn;
 use crate::express::{self, HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::gate::Gate;
+use crate::passing::Answers;
 use crate::proxy::Upstream;
 use crate::rewound::Rewound;
 use crate::service::{Visit, answer};
@@ -34,6 +35,10 @@ const BACKLOG: i32 = 4096;
 const STREAMS_MAX: u32 = 100;
 /// What was sent has to be taken within this.
 const UNREAD_MAX: Duration = Duration::from_secs(30);
+/// So much of an answer waits in a socket for its line. Megabytes would, which takes memory, and of which a slow line takes so
+/// long a part that its client would seem to take nothing.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 128 * 1024;
 /// An address whose connections are refused for a moment (out of descriptors) is tried again after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A stopping gate goes on this long with the connections it has: what was sent before is read, and who asks again is told
@@ -241,7 +246,7 @@ impl Hall {
         let end = Instant::now() + drain_max;
         tokio::time::sleep(LAST_WORDS.min(drain_max)).await;
         // Past the bound the rest is cut off; whoever had no answer asks again with the same key.
-        let _ = tokio::time::timeout_at(end, leaving.shutdown()).await;
+        let _ = timeout_at(end, leaving.shutdown()).await;
     }
 
     /// Closes the door behind those who stand in the line: closing it before them would cut them off.
@@ -313,10 +318,12 @@ impl Hall {
             admin: self.admin,
             begun: AtomicUsize::new(0),
             under_way: Arc::default(),
+            answers: Answers::default(),
             deaf_until: Mutex::default(),
             _seat: seat,
         });
         let (head_timeout, seen) = (self.gate.settings.head_timeout, Arc::clone(&visit));
+        let answer_pause_max = self.gate.settings.answer_pause_max;
         let service = service_fn(move |request| {
             visit.begun.fetch_add(1, Ordering::Relaxed);
             let under_way = Turn::take(&visit.under_way, usize::MAX);
@@ -342,11 +349,18 @@ impl Hall {
             let mut connection = Box::pin(watcher.watch(connection.into_owned()));
             let mut begun = 0;
             // A connection that breaks off is the client's business. hyper gives an HTTP/1 head its time; who has not said
-            // yet which protocol it speaks, and who is idle in HTTP/2, is seen from here.
-            while tokio::time::timeout(head_timeout, connection.as_mut())
-                .await
-                .is_err()
-            {
+            // yet which protocol it speaks, and who is idle in HTTP/2, is seen from here, and so is who does not take what was
+            // asked for: when it has been given up, nothing is under way, and the connection ends as an idle one.
+            let mut idle_at = Instant::now() + head_timeout;
+            loop {
+                let look_at = seen.answers.give_up_untaken(answer_pause_max).min(idle_at);
+                if timeout_at(look_at, connection.as_mut()).await.is_ok() {
+                    break;
+                }
+                if Instant::now() < idle_at {
+                    continue;
+                }
+                idle_at = Instant::now() + head_timeout;
                 let before = std::mem::replace(&mut begun, seen.begun.load(Ordering::Relaxed));
                 if before == begun && seen.under_way.load(Ordering::Acquire) == 0 {
                     break;
@@ -360,7 +374,10 @@ fn prepared(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = socket2::SockRef::from(stream);
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(UNREAD_MAX))?;
+    {
+        socket.set_tcp_user_timeout(Some(UNREAD_MAX))?;
+        socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    }
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)))
 }
 

@@ -23,6 +23,7 @@ use crate::coming::{self, Arrived};
 use crate::express::Reply;
 use crate::gate::Gate;
 use crate::hold::{self, Asked, Outcome};
+use crate::passing::Answers;
 use crate::problem::status_alone;
 use crate::proxy::{self, Upstream};
 use crate::route::{Route, route_of};
@@ -58,6 +59,8 @@ pub struct Visit {
     pub begun: AtomicUsize,
     /// Those that are not answered to the end.
     pub under_way: Arc<AtomicUsize>,
+    /// Answers of the application that are passed on.
+    pub answers: Answers,
     /// Until when it is not listened to, since it was turned away for want of room.
     pub deaf_until: Mutex<Option<Steady>>,
     /// Its place among the connections.

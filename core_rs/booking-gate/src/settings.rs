@@ -8,6 +8,10 @@ use ipnet::IpNet;
 
 use crate::limits::Rate;
 
+/// Who takes no piece of an answer for so long has gone, or keeps a socket to the application for the sake of it. As long as
+/// what lies unread in a plain connection's socket is waited for: a line that is away for half a minute is one that failed.
+pub const ANSWER_PAUSE_MAX: Duration = Duration::from_secs(30);
+
 /// Where the application listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Upstream {
@@ -52,6 +56,8 @@ pub struct Settings {
     pub upstream_max: usize,
     /// Requests with large bodies at a time, on their way to the application or there.
     pub uploads_max: usize,
+    /// Answers of the application at a time, from before it is asked until their last piece has been handed on.
+    pub answers_max: usize,
     /// Streams of waiting rooms at a time.
     pub streams_max: usize,
     /// Holds at a time straight to the ledger while the cache is away.
@@ -64,6 +70,8 @@ pub struct Settings {
     pub head_timeout: Duration,
     /// A whole small body has to arrive within this, and each piece of a large one after the one before.
     pub body_timeout: Duration,
+    /// An answer of the application is given up when its client has not taken the next piece for so long.
+    pub answer_pause_max: Duration,
     /// A plain connection is not listened to for so long after it was turned away for want of room: who asks again at once
     /// would take the time of those who are in.
     pub shed_pause: Duration,

@@ -14,7 +14,7 @@ use booking_gate::gate::Gate;
 use booking_gate::lanes::{Lanes, Waiting};
 use booking_gate::problem::{Kind, Problems};
 use booking_gate::serve::{Doors, Serving, runtime, serve};
-use booking_gate::settings::{Settings, Upstream};
+use booking_gate::settings::{ANSWER_PAUSE_MAX, Settings, Upstream};
 use booking_gate::token::{Keyring, parse_day};
 use booking_gate::work::{Desk, Facts, Holders, Word, Work};
 use booking_gate::writers::{Told, Writers};
@@ -231,12 +231,14 @@ fn settings(options: &Bound<'_, PyDict>) -> PyResult<Settings> {
         lookups_waiting_max: option(options, "lookups_waiting_max")?,
         upstream_max: option(options, "upstream_max")?,
         uploads_max: option(options, "uploads_max")?,
+        answers_max: option(options, "answers_max")?,
         streams_max: option(options, "streams_max")?,
         slow_path_max: option(options, "slow_path_max")?,
         body_bytes_max: option(options, "body_bytes_max")?,
         large_bodies: option(options, "large_bodies")?,
         head_timeout: seconds(options, "head_timeout_s")?,
         body_timeout: seconds(options, "body_timeout_s")?,
+        answer_pause_max: ANSWER_PAUSE_MAX,
         shed_pause: seconds(options, "shed_pause_s")?,
         hold_deadline: seconds(options, "hold_deadline_s")?,
         upstream_timeout: seconds(options, "upstream_timeout_s")?,

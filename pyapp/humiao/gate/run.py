@@ -72,6 +72,7 @@ def gate_options(settings: Settings) -> dict[str, Any]:
         "lookups_waiting_max": settings.gate_lookups_waiting_max,
         "upstream_max": settings.gate_upstream_max,
         "uploads_max": settings.gate_uploads_max,
+        "answers_max": settings.gate_answers_max,
         "streams_max": settings.gate_streams_max,
         "slow_path_max": settings.slow_path_limit,
         "body_bytes_max": settings.max_body_bytes,

@@ -10,7 +10,7 @@ use booking_gate::gate::Gate;
 use booking_gate::limits::Rate;
 use booking_gate::problem::{Kind, Problems};
 use booking_gate::serve::{Doors, Serving, runtime, serve};
-use booking_gate::settings::{Settings, Upstream};
+use booking_gate::settings::{ANSWER_PAUSE_MAX, Settings, Upstream};
 use booking_gate::token::Keyring;
 use booking_gate::work::{Desk, Word, Work};
 use booking_redis::ClientSettings;
@@ -108,12 +108,14 @@ pub fn open(terms: Terms, cache_url: &str, turned: bool) -> Door {
         lookups_waiting_max: 1000,
         upstream_max: 1000,
         uploads_max: 32,
+        answers_max: 2000,
         streams_max: 100,
         slow_path_max: 32,
         body_bytes_max: 65_536,
         large_bodies: Vec::new(),
         head_timeout: LONG,
         body_timeout: LONG,
+        answer_pause_max: ANSWER_PAUSE_MAX,
         shed_pause: Duration::ZERO,
         hold_deadline: LONG,
         upstream_timeout: LONG,

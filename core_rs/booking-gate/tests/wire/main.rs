@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod answers;
 mod application;
 mod bodies;
 mod callers;

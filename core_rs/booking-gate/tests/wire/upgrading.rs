@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::application::{Application, Line, asked, say};
+use crate::shedding::{assert_shed, until_told};
 use crate::stage::{Client, LONG, Stage, get, idle_desk, settings};
 
 const WISH: &str = "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
@@ -88,6 +89,26 @@ async fn a_tunnel_takes_a_place_among_the_connections_until_it_ends() {
         tokio::task::yield_now().await;
     };
     assert_eq!(answer.text(), "{\"status\":\"ok\"}");
+}
+
+#[tokio::test]
+async fn a_tunnel_takes_a_place_among_the_answers_until_it_ends() {
+    let application = Application::on_tcp().await;
+    let mut settings = settings(application.place());
+    settings.answers_max = 1;
+    let stage = Stage::open(settings, idle_desk(), "redis://127.0.0.1:1");
+    let mut client = stage.client().await;
+    let mut line = tunnel(&application, &mut client).await;
+    assert_shed(&stage.client().await.ask(get("/other")).await);
+    line.hang_up().await;
+    client.reader.hang_up().await;
+    client.until_closed().await;
+    until_told(&stage, "humiao_gate_queue_depth{queue=\"answers\"} 0\n").await;
+    let mut other = stage.client().await;
+    other.send(get("/other")).await;
+    let (mut line, _) = application.asked().await;
+    say(&mut line, "other").await;
+    assert_eq!(other.answer().await.text(), "other");
 }
 
 #[tokio::test]
