@@ -23,6 +23,7 @@ pub struct Bounded<B> {
     body: B,
     left: u64,
     discarded: u64,
+    has_ended: bool,
 }
 
 impl<B> Bounded<B> {
@@ -32,7 +33,13 @@ impl<B> Bounded<B> {
             body,
             left: bytes_max,
             discarded: 0,
+            has_ended: false,
         }
+    }
+
+    /// Whether its end has been read.
+    pub const fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// Whether more has come than may.
@@ -58,10 +65,11 @@ where
             let frame = match ready!(Pin::new(&mut bounded.body).poll_frame(context)) {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-                None if bounded.is_too_large() => {
-                    return Poll::Ready(Some(Err(Box::new(TooLarge))));
+                None => {
+                    bounded.has_ended = true;
+                    let too_large = bounded.is_too_large();
+                    return Poll::Ready(too_large.then(|| Err(TooLarge.into())));
                 }
-                None => return Poll::Ready(None),
             };
             let size = frame.data_ref().map_or(0, |data| data.remaining() as u64);
             if !bounded.is_too_large() && size <= bounded.left {

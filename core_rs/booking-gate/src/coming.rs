@@ -10,6 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::header::EXPECT;
+use hyper::http::request::Parts;
 use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use crate::bounded::{BodyError, Bounded};
@@ -28,20 +30,75 @@ pub enum Arrived {
     Not,
 }
 
-/// Reads a body whole: at most `bytes_max`, within `time_max` from the first to the last byte. What is read is kept no longer
-/// than that, so slow bodies hold no more memory than their senders send in that time.
-pub async fn whole(body: Incoming, bytes_max: u64, time_max: Duration) -> Arrived {
-    let mut body = Bounded::new(body, bytes_max);
-    match timeout(time_max, (&mut body).collect()).await {
-        Ok(Ok(whole)) => Arrived::Whole(whole.to_bytes()),
-        _ if body.is_too_large() => Arrived::TooLarge,
-        _ => Arrived::Not,
-    }
+/// The body of a request until somebody wants it. What nobody wanted is read on before the client is answered: one that is
+/// still sending when its connection ends never sees the answer.
+pub struct Unread {
+    body: Option<Incoming>,
+    /// Whether the client sends only when it is told to go on (RFC 9110, 10.1.1). Reading would tell it so.
+    asks_first: bool,
+    /// Whether some of it may yet come, which nobody will read.
+    is_left: bool,
 }
 
-/// Reads a refused body for as long as `time_max`, so that the client is still listening when it is answered.
-pub async fn discard(body: Incoming, time_max: Duration) {
-    let _ = whole(body, 0, time_max).await;
+impl Unread {
+    /// The body that comes behind a head.
+    pub fn of(head: &Parts, body: Incoming) -> Self {
+        Self {
+            body: Some(body),
+            asks_first: head.headers.contains_key(EXPECT),
+            is_left: false,
+        }
+    }
+
+    /// Whether there is none, or it has been taken.
+    pub fn is_empty(&self) -> bool {
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    /// How long it is, as far as that is known.
+    pub fn size_hint(&self) -> SizeHint {
+        let body = self.body.as_ref();
+        body.map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+    }
+
+    /// To be read elsewhere.
+    pub const fn take(&mut self) -> Option<Incoming> {
+        self.body.take()
+    }
+
+    /// Nothing is read of it any more, nor of the connection.
+    pub fn give_up(&mut self) {
+        self.is_left = true;
+        self.body = None;
+    }
+
+    /// Reads it whole: at most `bytes_max`, within `time_max` from the first to the last byte. What is read is kept no longer
+    /// than that, so slow bodies hold no more memory than their senders send in that time.
+    pub async fn whole(&mut self, bytes_max: u64, time_max: Duration) -> Arrived {
+        let Some(body) = self.body.take() else {
+            return Arrived::Whole(Bytes::new());
+        };
+        let mut body = Bounded::new(body, bytes_max);
+        let arrived = match timeout(time_max, (&mut body).collect()).await {
+            Ok(Ok(whole)) => Arrived::Whole(whole.to_bytes()),
+            _ if body.is_too_large() => Arrived::TooLarge,
+            _ => Arrived::Not,
+        };
+        self.is_left = !body.has_ended();
+        arrived
+    }
+
+    /// Reads what nobody wanted, for as long as `time_max`; tells whether the connection may go on.
+    pub async fn read_on(mut self, time_max: Duration) -> bool {
+        if !self.is_empty() {
+            if self.asks_first {
+                self.give_up();
+            } else {
+                self.whole(0, time_max).await;
+            }
+        }
+        !self.is_left
+    }
 }
 
 /// Whether the next piece of a flowing body, or its end, is still to come.

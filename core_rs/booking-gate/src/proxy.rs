@@ -34,7 +34,7 @@ use crate::address::FORWARDED_FOR;
 use crate::admissions::Turn;
 use crate::body::Body;
 use crate::bounded::{BodyError, TooLarge};
-use crate::coming::{self, Arrived, Flow, Flowing};
+use crate::coming::{Arrived, Flow, Flowing, Unread};
 use crate::gate::Gate;
 use crate::service::{Visit, refusal, shed};
 use crate::settings::Upstream as Place;
@@ -164,19 +164,18 @@ impl Write for Stream {
 pub async fn pass(
     visit: &Arc<Visit>,
     client: IpAddr,
-    request: Request<Incoming>,
+    head: Parts,
+    body: &mut Unread,
 ) -> Response<Body> {
     let gate = &visit.gate;
     let settings = &gate.settings;
-    let (head, body) = request.into_parts();
     let bytes_max = settings.body_bytes_max_of(head.uri.path());
     let declared = declared_length(&head.headers);
     // Told here as the application would, which hangs up before all of it is sent.
     if declared.is_some_and(|length| length > bytes_max) {
-        coming::discard(body, settings.body_timeout).await;
         return refusal(gate, "body_too_large", None);
     }
-    if body.is_end_stream() {
+    if body.is_empty() {
         return pass_whole(visit, client, head, Bytes::new()).await;
     }
     let usual_max = settings.body_bytes_max;
@@ -186,10 +185,13 @@ pub async fn pass(
         let Some(_turn) = Turn::take(&gate.at_uploads, settings.uploads_max) else {
             return shed(gate, "uploads_full");
         };
+        let Some(body) = body.take() else {
+            return failed(gate, "bad_request");
+        };
         let (body, flow) = Flowing::new(body, bytes_max, settings.body_timeout);
         return send(visit, client, head, body.boxed_unsync(), Some(flow)).await;
     }
-    match coming::whole(body, usual_max, settings.body_timeout).await {
+    match body.whole(usual_max, settings.body_timeout).await {
         Arrived::Whole(body) => pass_whole(visit, client, head, body).await,
         Arrived::TooLarge => refusal(gate, "body_too_large", None),
         Arrived::Not => refusal(gate, "bad_request", None),

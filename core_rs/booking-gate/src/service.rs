@@ -8,10 +8,12 @@ use std::time::Instant as Steady;
 
 use booking_core::time::Instant;
 use bytes::Bytes;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, TRANSFER_ENCODING,
 };
+use hyper::http::request::Parts;
+use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -19,7 +21,7 @@ use uuid::Uuid;
 use crate::address::{client_of, counted_as};
 use crate::asks::Asks;
 use crate::body::Body;
-use crate::coming::{self, Arrived};
+use crate::coming::{Arrived, Unread};
 use crate::express::Reply;
 use crate::gate::Gate;
 use crate::hold::{self, Asked, Outcome};
@@ -42,6 +44,17 @@ pub const ELIGIBILITY_PASS: &str = "eligibility-pass";
 pub const ROOM_TICKET: &str = "room-ticket";
 /// The id of the last event of a stream that was heard.
 const LAST_EVENT_ID: &str = "last-event-id";
+/// Methods that the application's reader knows; for another it hangs up. Which of them a path takes, the application says.
+const METHODS: [Method; 8] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+];
 /// When to come back after being turned away (ms).
 const SHED_MS: u32 = 2000;
 
@@ -104,54 +117,55 @@ pub async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Response<B
     if one_connection {
         visit.pause().await;
     }
-    let mut response = match paced(&visit, route, &Asks::of(request.headers())) {
+    let (head, body) = request.into_parts();
+    let mut body = Unread::of(&head, body);
+    let mut response = match paced(&visit, route, &Asks::of(&head.headers)) {
         Err(outcome) => response_to(gate, outcome),
-        Ok(_) if is_ambiguous(&request) => {
-            let mut response = refusal(gate, "bad_request", None);
+        Ok(_) if is_unfit(&head) => {
             // Where it ends is not sure, so neither is where the next one begins.
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
-            response
+            body.give_up();
+            refusal(gate, "bad_request", None)
         }
         Ok(client) => match route {
-            Route::Hold => hold_road(&visit, client, request).await,
+            Route::Hold => hold_road(&visit, client, head, &mut body).await,
             Route::HoldStatus(hold_id) => {
-                match hold_status(gate, &Asks::of(request.headers()), hold_id).await {
+                match hold_status(gate, &Asks::of(&head.headers), hold_id).await {
                     Some(response) => response,
-                    None => proxy::pass(&visit, client, request).await,
+                    None => proxy::pass(&visit, client, head, &mut body).await,
                 }
             }
             Route::RoomPlace(room_id) => {
-                match waiting::place(gate, &Asks::of(request.headers()), room_id) {
+                match waiting::place(gate, &Asks::of(&head.headers), room_id) {
                     Some(Reply::Outcome(outcome)) => response_to(gate, outcome),
                     Some(Reply::Whole(response)) => response,
-                    None => proxy::pass(&visit, client, request).await,
+                    None => proxy::pass(&visit, client, head, &mut body).await,
                 }
             }
             Route::RoomEvents(room_id) => {
-                let last_event = request.headers().get(LAST_EVENT_ID);
+                let last_event = head.headers.get(LAST_EVENT_ID);
                 let last_event = last_event.map(HeaderValue::as_bytes);
-                let asks = Asks::of(request.headers());
+                let asks = Asks::of(&head.headers);
                 match waiting::events(&visit, &asks, room_id, last_event) {
                     Some(Reply::Outcome(outcome)) => response_to(gate, outcome),
                     Some(Reply::Whole(response)) => response,
-                    None => proxy::pass(&visit, client, request).await,
+                    None => proxy::pass(&visit, client, head, &mut body).await,
                 }
             }
             Route::Availability(session_id) => match availability(gate, session_id).await {
                 Some(response) => response,
-                None => proxy::pass(&visit, client, request).await,
+                None => proxy::pass(&visit, client, head, &mut body).await,
             },
             Route::Alive => alive(),
             Route::Hidden | Route::Nowhere => refusal(gate, "not_found", None),
-            Route::Passed => proxy::pass(&visit, client, request).await,
+            Route::Passed => proxy::pass(&visit, client, head, &mut body).await,
         },
     };
+    let goes_on = body.read_on(gate.settings.body_timeout).await;
     gate.metrics
         .answered(route.word(), response.status().as_u16());
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if gate.is_leaving() && one_connection && !upgraded {
-        // The next request goes to a gate that stays.
+    if (gate.is_leaving() || !goes_on) && one_connection && !upgraded {
+        // The next request goes to a gate that stays, or over a connection on which nothing is left of this one.
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -193,22 +207,23 @@ pub fn response_to(gate: &Gate, outcome: Outcome) -> Response<Body> {
     }
 }
 
-/// Whether two readers might read a request differently: one with a coding besides `chunked`, no host or several, no path
-/// to ask for, or one that asks for a tunnel (RFC 9112, 3.2, 6.1). hyper has refused what is no HTTP at all; of chunks and a length it
-/// takes the chunks and closes the connection.
-fn is_ambiguous<B>(request: &Request<B>) -> bool {
-    let headers = request.headers();
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+/// Whether a request is none for the application: two readers might read it differently (a coding besides `chunked`, no host
+/// or several, no path to ask for, the wish for a tunnel; RFC 9112, 3.2, 6.1), or its own reader knows no such thing (a method
+/// of no standard, a target that is not ASCII). hyper has refused what is no HTTP at all; of chunks and a length it takes the
+/// chunks and closes the connection.
+fn is_unfit(head: &Parts) -> bool {
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
     let bad_coding = codings.next().is_some_and(|coding| {
         codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
     });
-    let mut hosts = headers.get_all(HOST).iter();
+    let mut hosts = head.headers.get_all(HOST).iter();
     let bad_host = match hosts.next() {
         Some(host) => hosts.next().is_some() || !host.as_bytes().iter().all(u8::is_ascii_graphic),
-        None => request.version() == Version::HTTP_11,
+        None => head.version == Version::HTTP_11,
     };
-    let has_path = request.uri().path().starts_with('/');
-    bad_coding || bad_host || !has_path || *request.method() == Method::CONNECT
+    let target = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let bad_target = !target.starts_with('/') || !target.is_ascii();
+    bad_coding || bad_host || bad_target || !METHODS.contains(&head.method)
 }
 
 /// No, with a code of the vocabulary.
@@ -283,27 +298,26 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 async fn hold_road(
     visit: &Arc<Visit>,
     client: IpAddr,
-    request: Request<Incoming>,
+    head: Parts,
+    body: &mut Unread,
 ) -> Response<Body> {
     let began = Steady::now();
     let gate = &visit.gate;
     let keyring = gate.keyring();
-    let asks = Asks::of(request.headers());
+    let asks = Asks::of(&head.headers);
     let resident = match resident(gate, &keyring, &asks) {
         Ok(resident) => resident,
         Err(outcome) => return response_to(gate, outcome),
     };
     let Some(key) = key_of(&asks) else {
         // The application explains what is wrong.
-        return proxy::pass(visit, client, request).await;
+        return proxy::pass(visit, client, head, body).await;
     };
-    let size = request.body().size_hint();
-    if !is_json(&asks) || size.lower() > BODY_BYTES_MAX as u64 {
-        return proxy::pass(visit, client, request).await;
+    if !is_json(&asks) || body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return proxy::pass(visit, client, head, body).await;
     }
-    let (head, body) = request.into_parts();
     let bytes_max = gate.settings.body_bytes_max.max(BODY_BYTES_MAX as u64);
-    let body = match coming::whole(body, bytes_max, gate.settings.body_timeout).await {
+    let body = match body.whole(bytes_max, gate.settings.body_timeout).await {
         Arrived::Whole(body) => body,
         Arrived::TooLarge => return refusal(gate, "body_too_large", None),
         Arrived::Not => return refusal(gate, "bad_request", None),

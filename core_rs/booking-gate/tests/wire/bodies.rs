@@ -1,5 +1,5 @@
 //! Bodies that come slowly: a small one takes no place at the application before it is there, a large one has the time it
-//! needs and a place of its own.
+//! needs and a place of its own, and one that nobody wants is read on before its client is told so.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::application::{Application, Line, asked, say};
 use crate::holds::NO_CACHE;
 use crate::shedding::{assert_shed, until_told};
 use crate::stage::message::Message;
-use crate::stage::{Client, LONG, Stage, get, idle_desk, settings};
+use crate::stage::{Client, LONG, Stage, get, hold, idle_desk, nowhere, settings};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -232,4 +232,77 @@ async fn client_ends(client: &mut Client, line: &mut Line, rest: &str) {
     assert_comes(line, rest).await;
     say(line, "whole").await;
     assert_eq!(client.answer().await.text(), "whole");
+}
+
+#[tokio::test]
+async fn a_refused_body_that_has_come_leaves_its_connection_open() {
+    let stage = Stage::open(nowhere(), idle_desk(), NO_CACHE);
+    let mut client = stage.client().await;
+    let refused = [
+        (hold("forged", "", "key-of-nobody", "{\"a\": 1}"), 401),
+        (refused_with("Content-Length: 3\r\n\r\nabc"), 404),
+        (
+            refused_with("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+            404,
+        ),
+    ];
+    for (request, status) in refused {
+        let told = client.ask(&request).await;
+        assert_eq!((told.status(), told.header("connection")), (status, None));
+    }
+    assert_eq!(client.ask(get("/healthz")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn who_is_refused_before_the_body_has_come_is_told_that_the_connection_ends() {
+    let mut settings = nowhere();
+    settings.body_timeout = SHORT;
+    let stage = Stage::open(settings, idle_desk(), NO_CACHE);
+    let mut client = stage.client().await;
+    let told = client
+        .ask(refused_with("Content-Length: 9\r\n\r\nabc"))
+        .await;
+    assert_eq!(
+        (told.status(), told.header("connection")),
+        (404, Some("close"))
+    );
+    assert_eq!(client.until_closed().await, "");
+}
+
+#[tokio::test]
+async fn who_asks_before_sending_is_told_at_once_whether_to_go_on() {
+    let application = Application::on_tcp().await;
+    let stage = open(&application, |_| {});
+    let asking = |length: usize| {
+        format!(
+            "POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    // Its body would be waited for much longer.
+    let mut client = stage.client().await;
+    let told = tokio::time::timeout(LONG / 2, client.ask(asking(6))).await;
+    let told = told.expect("an answer at once");
+    assert_eq!(
+        (told.status(), told.header("connection")),
+        (413, Some("close"))
+    );
+    assert_eq!(client.until_closed().await, "");
+
+    let mut client = stage.client().await;
+    client.send(asking(5)).await;
+    let go_on = b"HTTP/1.1 100 Continue\r\n\r\n";
+    assert_eq!(
+        client.reader.exactly(go_on.len()).await.unwrap(),
+        &go_on[..]
+    );
+    client.send("12345").await;
+    let (mut line, request) = application.asked().await;
+    assert_eq!(request.text(), "12345");
+    say(&mut line, "fits").await;
+    assert_eq!(client.answer().await.text(), "fits");
+}
+
+/// A request for what is nobody's, with a body.
+fn refused_with(framing: &str) -> String {
+    format!("POST /metrics HTTP/1.1\r\nHost: h\r\n{framing}")
 }

@@ -22,6 +22,7 @@ async fn assert_refused_and_cut_off(client: &mut Client, since: Instant) {
         (told.status(), told.problem().as_str()),
         (400, "bad_request")
     );
+    assert_eq!(told.header("connection"), Some("close"));
     assert_cut_off(client, since).await;
 }
 

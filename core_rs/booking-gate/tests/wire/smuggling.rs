@@ -270,6 +270,26 @@ const ROWS: &[(&str, &str, Fate)] = &[
         Refused,
     ),
     (
+        "a method of no standard",
+        "GETS /x HTTP/1.1\r\nHost: h\r\n\r\n",
+        Refused,
+    ),
+    (
+        "a method in small letters",
+        "get /x HTTP/1.1\r\nHost: h\r\n\r\n",
+        Refused,
+    ),
+    (
+        "a target as people write it",
+        "GET /疫苗 HTTP/1.1\r\nHost: h\r\n\r\n",
+        Refused,
+    ),
+    (
+        "a query as people write it",
+        "GET /x?q=流感 HTTP/1.1\r\nHost: h\r\n\r\n",
+        Refused,
+    ),
+    (
         "line ends in the target, hidden",
         "GET /x%0d%0aHost:%20evil HTTP/1.1\r\nHost: h\r\n\r\n",
         Once("GET /x%0d%0aHost:%20evil HTTP/1.1", "h", ""),
