@@ -196,9 +196,7 @@ class City:
             if short:
                 return {"HUMIAO_HTTP_SOCKET": str(socket)}
             return {"HUMIAO_HTTP_HOST": "127.0.0.1", "HUMIAO_HTTP_PORT": str(self._api_port)}
-        # On this machine everybody may say in whose name they ask, as a proxy does.
-        trusted = json.dumps(self._settings.trusted_proxies or ["127.0.0.0/8", "::1/128"])
-        return {"HUMIAO_UPSTREAM": upstream, "HUMIAO_TRUSTED_PROXIES": trusted}
+        return {"HUMIAO_UPSTREAM": upstream, "HUMIAO_TRUSTED_PROXIES": json.dumps(believed_proxies(self._settings))}
 
     def _note_running(self) -> None:
         write_private(
@@ -318,6 +316,15 @@ async def http_status(port: int, path: str) -> int | None:
     except (OSError, TimeoutError):
         return None
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
+
+
+def believed_proxies(settings: Settings) -> list[str]:
+    """Networks whose `X-Forwarded-For` the city's gate believes: those that somebody named, if only to name none.
+
+    Else this machine: everybody there may say in whose name they ask, so that a rehearsal comes from many addresses.
+    """
+    chosen = "trusted_proxies" in settings.model_fields_set
+    return settings.trusted_proxies if chosen else ["127.0.0.0/8", "::1/128"]
 
 
 def running_city(home: Path) -> dict[str, Any] | None:

@@ -1,11 +1,12 @@
 """What an installation lacks is said when it starts, with what to do; an embedded city knows its own address."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from humiao.embedded.city import City
+from humiao.embedded.city import City, believed_proxies
 from humiao.kit.keys import Keys, TokenKey, make_keys
 from humiao.main import what_lacks
 from humiao.settings import Settings
@@ -39,3 +40,11 @@ def test_a_city_on_one_machine_tells_its_address_to_its_parts(tmp_path: Path, ch
     city._admin_ports = {"serve": 1}
     city._settings = city._settings.model_copy(update={"database_url": "postgresql://x", "redis_url": "redis://x"})
     assert city._environment("serve")["HUMIAO_PUBLIC_URL"] == borne
+
+
+def test_a_city_believes_its_own_machine_unless_somebody_named_whom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HUMIAO_TRUSTED_PROXIES", raising=False)
+    assert believed_proxies(Settings()) == ["127.0.0.0/8", "::1/128"]
+    for named in ([], ["10.0.0.0/8"]):
+        monkeypatch.setenv("HUMIAO_TRUSTED_PROXIES", json.dumps(named))
+        assert believed_proxies(Settings()) == named
