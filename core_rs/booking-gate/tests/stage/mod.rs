@@ -37,9 +37,10 @@ pub const CLINIC: i64 = 7;
 pub const DAY: Date = date(2027, 1, 30);
 
 /// Codes of the gate's own answers, each with its status.
-pub const CODES: [(&str, u16); 24] = [
+pub const CODES: [(&str, u16); 26] = [
     ("bad_request", 400),
     ("body_too_large", 413),
+    ("booking_ended", 409),
     ("busy", 503),
     ("channel_full", 409),
     ("in_flight", 409),
@@ -61,6 +62,7 @@ pub const CODES: [(&str, u16); 24] = [
     ("unknown_window", 404),
     ("upstream_away", 502),
     ("upstream_timeout", 504),
+    ("vial_not_opened", 409),
     ("window_full", 409),
 ];
 

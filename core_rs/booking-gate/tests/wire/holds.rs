@@ -254,6 +254,47 @@ async fn a_list_of_holders_that_has_heard_less_through_any_one_counter_does_not_
 }
 
 #[tokio::test]
+async fn who_is_refused_by_the_clock_has_the_first_answer_although_no_counter_has_heard_of_it() {
+    let server = Server::start();
+    let (mut settings, (desk, mut pile)) = (nowhere(), desk_by_hand());
+    settings.snapshot_renewed_after = crate::stage::LONG;
+    settings.snapshot_trusted_for = crate::stage::LONG;
+    let stage = Stage::open(settings, desk, &server.url());
+    let (mut over, mut sealed) = (session(1, 1, 1), session(2, 1, 10));
+    over.windows[0].until_ms = 1;
+    sealed.stocks[0].vial_size = 10;
+    sealed.stocks[0].seal_ms = Some(1);
+    for (state, code) in [(over, "booking_ended"), (sealed, "vial_not_opened")] {
+        let (holder, stranger) = (Resident::new(), Resident::new());
+        let session_id = state.session_id;
+        stage.load(state).await;
+        let renewed = stage.gate.snapshot_since(session_id, Instant::now()).await;
+        assert!(renewed.is_some());
+        let mut client = stage.client().await;
+        client
+            .send(stranger.hold(session_id, "key-of-stranger"))
+            .await;
+        let known_before = Holders {
+            versions: versions([1; 3]),
+            accounts: HashSet::new(),
+        };
+        pile.holders().await.send(known_before).unwrap();
+        assert_eq!(refused(&client.answer().await).1, code);
+        // Granted in time, by a gate that died before it told the cache.
+        client.send(holder.hold(session_id, "key-of-holder")).await;
+        let known_now = Holders {
+            versions: versions([2; 3]),
+            accounts: HashSet::from([holder.account]),
+        };
+        pile.holders().await.send(known_now).unwrap();
+        let (account, key, reply) = pile.first_answer().await;
+        assert_eq!((account, key.as_str()), (holder.account, "key-of-holder"));
+        reply.send(Word::Answer(Bytes::from_static(HELD))).unwrap();
+        assert_eq!(client.answer().await.status(), 201, "{code}");
+    }
+}
+
+#[tokio::test]
 async fn a_hold_whose_asker_has_gone_is_decided_and_a_repeat_has_its_answer() {
     let server = Server::start();
     let (desk, mut pile) = desk_by_hand();
