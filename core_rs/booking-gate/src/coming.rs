@@ -1,5 +1,5 @@
-//! Bodies of requests that are passed on: a small one is read whole before it takes a place at the application, a large one
-//! flows there as it comes.
+//! Bodies of requests: a small one is read whole before it takes a place at the application, a large one flows there as it
+//! comes, and one that nobody wants is read on before its client is answered.
 
 use std::future::Future;
 use std::pin::{Pin, pin};

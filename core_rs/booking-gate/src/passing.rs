@@ -4,8 +4,6 @@
 //! A body that is not asked for the next piece cannot end itself: whoever attends to the connection looks after those that are
 //! passed over it. That costs an answer no task and no timer.
 
-use std::error::Error;
-use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
@@ -23,16 +21,9 @@ use crate::bounded::BodyError;
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// An answer was given up: its client did not take the next piece.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is not taken")]
 pub struct Untaken;
-
-impl fmt::Display for Untaken {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the answer is not taken")
-    }
-}
-
-impl Error for Untaken {}
 
 /// An answer that is passed on as it comes.
 pub struct Passing(Arc<Mutex<State>>);

@@ -185,11 +185,10 @@ pub async fn pass(
         let Some(_turn) = Turn::take(&gate.at_uploads, settings.uploads_max) else {
             return shed(gate, "uploads_full");
         };
-        let Some(body) = body.take() else {
-            return failed(gate, "bad_request");
-        };
-        let (body, flow) = Flowing::new(body, bytes_max, settings.body_timeout);
-        return send(visit, client, head, body.boxed_unsync(), Some(flow)).await;
+        if let Some(body) = body.take() {
+            let (body, flow) = Flowing::new(body, bytes_max, settings.body_timeout);
+            return send(visit, client, head, body.boxed_unsync(), Some(flow)).await;
+        }
     }
     match body.whole(usual_max, settings.body_timeout).await {
         Arrived::Whole(body) => pass_whole(visit, client, head, body).await,
