@@ -1,5 +1,7 @@
 """Waiting rooms for tests: opened as the city opens them, with the clock of their ticks driven by hand."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,6 +10,7 @@ from humiao.auth.tokens import NEVER_REVOKED, Resident, Staff, Tokens
 from humiao.errors import Refusal
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
+from humiao.kit.sql import statement
 from humiao.rooms.keeper import RoomKeeper
 from humiao.rooms.schemas import RoomInput
 from humiao.rooms.service import RoomsService
@@ -28,6 +31,13 @@ class RoomStage:
     world: World
     room_id: int
 
+    @asynccontextmanager
+    async def between_ticks(self) -> AsyncIterator[Any]:
+        """A transaction that writes to the room: within a tick it would be overwritten by what that had read before."""
+        async with self.connection.transaction():
+            await self.connection.execute(statement("rooms/lock"), self.room_id)
+            yield self.connection
+
     async def join(self, person: UUID, account: UUID | None = None) -> str:
         """A ticket for a person, whose account has the same id unless another is given."""
         joined = await self.rooms.join(Resident(account or person, uuid4()), self.room_id, person)
@@ -47,38 +57,51 @@ class RoomStage:
         """
         inside = "SELECT place FROM room_entries WHERE room_id = $1 AND admitted_at IS NOT NULL ORDER BY place"
         before = {row["place"] for row in await self.connection.fetch(inside, self.room_id)}
-        await self.connection.execute(
-            "UPDATE rooms SET ticked_at = clock_timestamp() + interval '1 day', credit = $2 WHERE room_id = $1",
-            self.room_id, people * 1_000_000,
-        )  # fmt: skip
+        async with self.between_ticks() as connection:
+            await connection.execute(
+                "UPDATE rooms SET ticked_at = clock_timestamp() + interval '1 day', credit = $2 WHERE room_id = $1",
+                self.room_id, people * 1_000_000,
+            )  # fmt: skip
         await self.keeper.tick(self.room_id)
         return [row["place"] for row in await self.connection.fetch(inside, self.room_id) if row["place"] not in before]
 
     async def open_now(self) -> None:
         """The opening second has come, and what is asked of the ledger is asked from now on."""
-        await self.connection.execute(
-            "UPDATE rooms SET opens_at = clock_timestamp() WHERE room_id = $1 AND drawn_at IS NULL", self.room_id
-        )
+        async with self.between_ticks() as connection:
+            await connection.execute(
+                "UPDATE rooms SET opens_at = clock_timestamp() WHERE room_id = $1 AND drawn_at IS NULL", self.room_id
+            )
         await self.enforce()
 
     async def enforce(self) -> None:
         """The ledger asks for admission at once, not a moment later."""
-        await self.connection.execute(
-            "UPDATE rooms SET enforced_from = clock_timestamp() - interval '1 second' WHERE room_id = $1", self.room_id
-        )
+        async with self.between_ticks() as connection:
+            await connection.execute(
+                "UPDATE rooms SET enforced_from = clock_timestamp() - interval '1 second' WHERE room_id = $1",
+                self.room_id,
+            )
+
+    async def close(self) -> None:
+        """Nobody waits here any more, and no gate follows it."""
+        async with self.between_ticks() as connection:
+            await connection.execute(
+                "UPDATE rooms SET state = 'closed', closed_at = now(), enforced_from = NULL WHERE room_id = $1",
+                self.room_id,
+            )
 
     async def see(self, *places: int) -> None:
         """A gate reports who polled; nobody else is present from now on."""
         seen = bytearray(max(places, default=0) // 8 + 1)
         for place in places:
             seen[(place - 1) // 8] |= 1 << ((place - 1) % 8)
-        await self.connection.execute(
-            "UPDATE rooms SET seen_now = '', seen_before = '' WHERE room_id = $1", self.room_id
-        )
-        await self.connection.execute(
-            "INSERT INTO room_reports (room_id, gate_id, seen, asked) VALUES ($1, $2, $3, 0)",
-            self.room_id, uuid4(), bytes(seen),
-        )  # fmt: skip
+        async with self.between_ticks() as connection:
+            await connection.execute(
+                "UPDATE rooms SET seen_now = '', seen_before = '' WHERE room_id = $1", self.room_id
+            )
+            await connection.execute(
+                "INSERT INTO room_reports (room_id, gate_id, seen, asked) VALUES ($1, $2, $3, 0)",
+                self.room_id, uuid4(), bytes(seen),
+            )  # fmt: skip
 
     async def order(self) -> list[tuple[int, UUID]]:
         """Places that were given and whose they are, by place."""

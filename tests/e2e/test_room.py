@@ -63,7 +63,8 @@ async def test_a_resident_waits_and_books(
     world = World(row["clinic_id"], row["session_id"], [int(place.window_id)], row["stock_id"], row["session_date"])
     opens_at = datetime.now(UTC) + timedelta(hours=1)
     room = await open_room(database, connection, keys, world=world, opens_at=opens_at, title="流感疫苗专场", per_s=5)
-    await connection.execute("UPDATE rooms SET paused = true WHERE room_id = $1", room.room_id)
+    async with room.between_ticks():
+        await connection.execute("UPDATE rooms SET paused = true WHERE room_id = $1", room.room_id)
     await room.enforce()
     try:
         await until_gate_knows(city, connection, keys, room)
@@ -89,9 +90,10 @@ async def test_a_resident_waits_and_books(
         await page.set_viewport_size(DESKTOP)
         await visitor.look("22-room-waiting-desktop")
 
-        await connection.execute(
-            "UPDATE rooms SET paused = false, ticked_at = clock_timestamp() WHERE room_id = $1", room.room_id
-        )
+        async with room.between_ticks():
+            await connection.execute(
+                "UPDATE rooms SET paused = false, ticked_at = clock_timestamp() WHERE room_id = $1", room.room_id
+            )
         await told_at_once(page, page.get_by_role("heading", level=1, name="轮到您了"))
         await visitor.look("23-room-admitted")
         await visitor.press("去选号预约")
@@ -99,7 +101,4 @@ async def test_a_resident_waits_and_books(
         await visitor.press("先占住这个号")
         await visitor.title("核对并确认")
     finally:
-        await connection.execute(
-            "UPDATE rooms SET state = 'closed', closed_at = now(), enforced_from = NULL WHERE room_id = $1",
-            room.room_id,
-        )
+        await room.close()

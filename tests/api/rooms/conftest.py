@@ -68,10 +68,7 @@ async def new_room(database: Database, connection: asyncpg.Connection, keys: Key
 
     yield make
     for room in opened:
-        await connection.execute(
-            "UPDATE rooms SET state = 'closed', closed_at = now(), enforced_from = NULL WHERE room_id = $1",
-            room.room_id,
-        )
+        await room.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

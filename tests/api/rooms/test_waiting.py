@@ -204,11 +204,12 @@ async def test_a_room_that_is_off_or_closed_keeps_nobody(
     faces = [client, *gates]
     await room.open_now()
     for state, code in (("off", "room_off"), ("closed", "room_closed")):
-        await connection.execute(
-            """UPDATE rooms SET state = $2, enforced_from = NULL,
-                                closed_at = CASE WHEN $2 = 'closed' THEN now() END WHERE room_id = $1""",
-            room.room_id, state,
-        )  # fmt: skip
+        async with room.between_ticks():
+            await connection.execute(
+                """UPDATE rooms SET state = $2, enforced_from = NULL,
+                                    closed_at = CASE WHEN $2 = 'closed' THEN now() END WHERE room_id = $1""",
+                room.room_id, state,
+            )  # fmt: skip
         for face, person in zip(faces, people, strict=True):
             await until_refused(lambda face=face, person=person: person.poll(face), code)
     for face, person in zip(faces, people, strict=True):

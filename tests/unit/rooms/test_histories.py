@@ -85,10 +85,7 @@ async def test_no_history_has_an_inversion(own_city: OwnCity, keys: Keys) -> Non
                 assert faults_of(record, history.answers, history.acknowledged) == [], f"seed {seed}"
                 assert set(record.places.values()) == set(people) == history.done, f"seed {seed}"
                 admitted += sum(len(inside) for _, inside, _, _ in record.ticks)
-                await stage.connection.execute(
-                    "UPDATE rooms SET state = 'closed', closed_at = now(), enforced_from = NULL WHERE room_id = $1",
-                    stage.room_id,
-                )
+                await stage.close()
                 await stage.connection.close()
     finally:
         await doomed.close()

@@ -2,15 +2,18 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from humiao.kit.database import Database
 from humiao.kit.keys import Keys
+from humiao.rooms.keeper import RoomKeeper
+from humiao.rooms.schemas import RoomChange
 from humiao.settings import Settings
 from tests.factories import make_residents
-from tests.rooms import RoomStage, open_room
+from tests.rooms import RoomStage, city_admin, open_room
 
 JOIN = (
     "SELECT code FROM room_join_many(ARRAY[$1::bigint], ARRAY[$2::uuid], ARRAY[$2::uuid], ARRAY[$3::uuid], ARRAY['h5'])"
@@ -68,6 +71,31 @@ async def test_without_the_lock_who_commits_late_would_be_passed_over(
     finally:
         await dawdling.close()
     assert await room.order() == [(1, quick), (2, slow)], "first come, second served"
+
+
+async def test_a_change_waits_for_the_tick_that_is_under_way(
+    database: Database, connection: asyncpg.Connection, keys: Keys
+) -> None:
+    """A tick writes what it had read: a room that is switched off meanwhile would ask for admission again."""
+    read, may_go_on = asyncio.Event(), asyncio.Event()
+
+    class Dawdling(RoomKeeper):
+        async def _number(self, *tick: Any) -> None:
+            read.set()
+            await may_go_on.wait()
+            await super()._number(*tick)
+
+    room = await open_room(database, connection, keys)
+    await room.open_now()
+    ticking = asyncio.create_task(Dawdling(database, keys.vault()).tick(room.room_id))
+    await read.wait()
+    off = RoomChange(state="off", reason="接种结束")
+    changing = asyncio.create_task(room.rooms.change(await city_admin(connection), room.room_id, off, uuid4().hex))
+    await _until_somebody_waits(connection)
+    may_go_on.set()
+    await asyncio.gather(ticking, changing)
+    row = await connection.fetchrow("SELECT state, enforced_from FROM rooms WHERE room_id = $1", room.room_id)
+    assert tuple(row) == ("off", None)
 
 
 async def _until_somebody_waits(connection: asyncpg.Connection) -> None:
