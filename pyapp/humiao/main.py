@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 import structlog
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
-from fastapi.staticfiles import StaticFiles
 
 from humiao import __name__ as package
 from humiao.antiabuse.meters import BreakerMeter
@@ -39,6 +37,7 @@ from humiao.kit.keys import Keys, load_keys
 from humiao.kit.logs import configure_logs
 from humiao.kit.measured import Measured
 from humiao.kit.meters import Exporter, HttpMeters, PoolMeters, new_registry
+from humiao.kit.pages import Pages
 from humiao.kit.problem_schema import describe, operation_id
 from humiao.kit.web import Edge, install_handlers
 from humiao.large import LARGE_BODIES
@@ -51,7 +50,7 @@ from humiao.scheduling.service import SchedulingService
 from humiao.schoolcheck.desk import SchoolDesk
 from humiao.schoolcheck.exemptions import Exemptions
 from humiao.schoolcheck.kept import KeptChecks
-from humiao.settings import Settings
+from humiao.settings import H5_DIST, Settings
 from humiao.vaccines.service import VaccinesService
 from humiao.visits.booking import DeskBookings
 from humiao.visits.service import VisitsService
@@ -63,7 +62,6 @@ from humiao.waitlist.ranks import Ranks
 from humiao.waitlist.reports import ReportsService
 
 log = structlog.get_logger(__name__)
-H5_DIST = Path(__file__).resolve().parents[2] / "web" / "h5" / "dist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,4 +286,4 @@ def _add_operations(app: FastAPI) -> None:
         return RedirectResponse("/h5/")
 
     if H5_DIST.is_dir():
-        app.mount("/h5", StaticFiles(directory=H5_DIST, html=True), name="h5")
+        app.mount("/h5", Pages(directory=H5_DIST, html=True), name="h5")
