@@ -51,10 +51,10 @@ class Face:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[Face]:
-    """The application on a free port."""
+async def served(app: FastAPI, port: int = 0) -> AsyncIterator[Face]:
+    """The application on a port; 0: a free one."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, http="httptools", lifespan="off", log_level="error", access_log=False
+        app, host="127.0.0.1", port=port, http="httptools", lifespan="off", log_level="error", access_log=False
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

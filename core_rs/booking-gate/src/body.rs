@@ -30,6 +30,14 @@ impl Body {
         Self(Kind::Full(None))
     }
 
+    /// The bytes, where they are ours.
+    pub const fn at_hand(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Kind::Full(bytes) => bytes.as_ref(),
+            Kind::Passed(_) | Kind::Told(_) => None,
+        }
+    }
+
     /// The bytes of one that is at hand; nothing of a stream.
     pub fn into_bytes(self) -> Bytes {
         match self.0 {

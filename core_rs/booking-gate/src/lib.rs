@@ -25,6 +25,7 @@ pub mod lanes;
 pub mod limits;
 pub mod memo;
 pub mod metrics;
+mod page;
 mod passing;
 pub mod problem;
 mod proxy;

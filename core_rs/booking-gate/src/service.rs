@@ -25,6 +25,7 @@ use crate::coming::{Arrived, Unread};
 use crate::express::Reply;
 use crate::gate::Gate;
 use crate::hold::{self, Asked, Outcome};
+use crate::page;
 use crate::passing::Answers;
 use crate::problem::status_alone;
 use crate::proxy::{self, Upstream};
@@ -118,6 +119,7 @@ pub async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Response<B
         visit.pause().await;
     }
     let (head, body) = request.into_parts();
+    let is_page = matches!(route, Route::Passed) && page::is_asked(&head);
     let mut body = Unread::of(&head, body);
     let mut response = match paced(&visit, route, &Asks::of(&head.headers)) {
         Err(outcome) => response_to(gate, outcome),
@@ -160,6 +162,9 @@ pub async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Response<B
             Route::Passed => proxy::pass(&visit, client, head, &mut body).await,
         },
     };
+    if is_page {
+        response = page::of(response, gate.clock.now());
+    }
     let goes_on = body.read_on(gate.settings.body_timeout).await;
     gate.metrics
         .answered(route.word(), response.status().as_u16());

@@ -15,6 +15,7 @@ mod dawdling;
 mod draining;
 mod holds;
 mod listening;
+mod pages;
 mod passing;
 mod shedding;
 mod smuggling;
