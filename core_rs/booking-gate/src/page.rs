@@ -18,10 +18,10 @@ const GUARD: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src '
                      form-action 'none'; frame-ancestors 'none'";
 /// After which a page is tried again where nobody says better (s).
 const WAIT_S: i64 = 5;
-/// Who was turned away in the same second comes back over so many more.
+/// Who was turned away in the same second comes back over so many more; the milliseconds of the clock are the dice.
 const SPREAD_S: i64 = 5;
 /// Statuses after which trying again helps.
-const PASSING: [StatusCode; 4] = [
+const TRY_AGAIN: [StatusCode; 4] = [
     StatusCode::TOO_MANY_REQUESTS,
     StatusCode::BAD_GATEWAY,
     StatusCode::SERVICE_UNAVAILABLE,
@@ -72,7 +72,7 @@ pub fn of(mut answer: Response<Body>, now: Instant) -> Response<Body> {
 
 fn words_of(answer: &Response<Body>) -> Option<Words> {
     let kind = answer.headers().get(CONTENT_TYPE)?;
-    if !PASSING.contains(&answer.status()) || kind != "application/problem+json" {
+    if !TRY_AGAIN.contains(&answer.status()) || kind != "application/problem+json" {
         return None;
     }
     serde_json::from_slice(answer.body().at_hand()?).ok()
