@@ -12,10 +12,9 @@ from bench.rush.measure import seated
 from bench.rush.pace import built, crowd
 from bench.rush.processes import SPREAD, resident_kb
 from bench.rush.room import fill, polled
-from bench.rush.stage import Round, Stage
+from bench.rush.stage import RATE_MAX, Round, Stage
 
 CONTENDERS: dict[str, type[Contender]] = {kind.name: kind for kind in (Gate, Nginx, P1, P2, P3)}
-RATE_MAX = 25_000  # requests a second for which files are long enough
 
 
 def shown(number: int, done: Round, words: Counter[str]) -> str:
@@ -39,7 +38,7 @@ async def rounds_of(stage: Stage, contender: Contender, asked: argparse.Namespac
     for number in range(asked.rounds):
         before = Counter(contender.words()) if isinstance(contender, Gate) else Counter()
         if asked.what == "holds":
-            done = await stage.holds(contender, windows=asked.windows, seconds=asked.seconds, rate_max=RATE_MAX)
+            done = await stage.holds(contender, windows=asked.windows, seconds=asked.seconds)
         else:
             done = await stage.sold_out(contender, seconds=asked.seconds)
         words = Counter(contender.words()) if isinstance(contender, Gate) else Counter()

@@ -15,7 +15,6 @@ ROUNDS = 5  # after one that warms plans and caches
 HOLD_S, SOLD_OUT_S, PACED_S = 3, 3, 4
 # Who answers few a second needs longer: while it takes in what all connections send at once, it answers nobody.
 PEER_HOLD_S = {"p1": 6, "p2": 12, "p3": 12}
-RATE_MAX = 30_000  # requests a second for which files are long enough
 PEOPLE = 250_000
 PACED_ROUNDS = 7
 SHARES, OVERLOADS = (0.7,), (1.0, 2.0, 5.0)
@@ -64,7 +63,7 @@ class Measurement:
         for number in range(ROUNDS + 1):
             for contender, windows in holds:
                 seconds = PEER_HOLD_S.get(contender.name, HOLD_S)
-                done = await stage.holds(contender, windows=windows, seconds=seconds, rate_max=RATE_MAX)
+                done = await stage.holds(contender, windows=windows, seconds=seconds)
                 self._keep(self.holds, f"{contender.name} {windows}", done, warming=number == 0)
             for contender in sold_out:
                 done = await stage.sold_out(contender, seconds=SOLD_OUT_S)
@@ -85,7 +84,7 @@ class Measurement:
         for _ in range(PACED_ROUNDS):
             for name, layout, all_times in (("apart", APART, SHARES), ("spread", SPREAD, OVERLOADS)):
                 stage.arrange(layout, gate)
-                peak = await stage.holds(gate, windows=1, seconds=HOLD_S, rate_max=RATE_MAX)
+                peak = await stage.holds(gate, windows=1, seconds=HOLD_S)
                 self._keep(self.peaks, name, peak, warming=False)
                 for times in all_times:
                     connections = CONNECTIONS if times <= 1 else OVERLOAD_CONNECTIONS

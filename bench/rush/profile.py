@@ -13,12 +13,11 @@ import uvloop
 
 from bench.rush.contenders import Gate
 from bench.rush.processes import LOAD_CPU, on
-from bench.rush.stage import Stage
+from bench.rush.stage import RATE_MAX, Stage
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "performance"
 SECONDS = 4
 SAMPLES_PER_S = 499
-RATE_MAX = 20_000
 
 
 async def sampled(gate: Gate, data: Path) -> asyncio.subprocess.Process:
@@ -55,7 +54,7 @@ async def main() -> None:
                     if name == "sold-out":
                         done = await stage.sold_out(gate, seconds=SECONDS)
                     else:
-                        done = await stage.holds(gate, windows=1, seconds=SECONDS, rate_max=RATE_MAX)
+                        done = await stage.holds(gate, windows=1, seconds=SECONDS)
                     print(name, round(done.answered_per_s), done.cpu_s, *done.audit.faults)
 
                 await load()  # warms

@@ -46,6 +46,12 @@ class Plan:
         return self.spots[person % len(self.spots)]
 
 
+def most(places: int) -> int:
+    """How many requests a file may have when so many places are there for its first requests."""
+    # Any MIX requests in a row after the first LOOK_BACK have both that are no first ones.
+    return LOOK_BACK + (places - LOOK_BACK) // (MIX - 2) * MIX
+
+
 def write(path: Path, people: People, spots: list[Spot], count: int, label: str, *, mixed: bool = True) -> Plan:
     """Write `count` requests for holds at the spots; the label makes the keys those of this round."""
     persons: list[int] = []

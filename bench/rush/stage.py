@@ -20,6 +20,7 @@ from bench.town import Spot, Town
 
 CONNECTIONS = 1024
 IN_TIME_MS = 1000
+RATE_MAX = 36_000  # requests a second for which files of a closed loop are long enough
 LEAD_S = 1  # of a paced round, whose times are not told: emptying the tables threw plans and caches away
 REPEATED = 20
 REST_S, RESTING = 0.3, 2  # a contender rests when it has taken nothing and hardly worked so often in a row
@@ -113,11 +114,11 @@ class Stage:
             "valkey": cpu_s(family(self.town.valkey.pid or 0)),
         }
 
-    async def holds(self, contender: Contender, *, windows: int, seconds: float, rate_max: int) -> Round:
-        """A round in which there is a place for everybody; `rate_max` requests a second at most are prepared."""
+    async def holds(self, contender: Contender, *, windows: int, seconds: float) -> Round:
+        """A round in which there is a place for everybody."""
         # Every first request of the file finds a place; a window is never the reason for a refusal here.
-        count = min(int(seconds * rate_max), len(self.people.ids), windows * WINDOW_MAX)
-        spots = await contender.open_round(windows, -(-count // windows))
+        count = min(int(seconds * RATE_MAX), len(self.people.ids), requests.most(windows * WINDOW_MAX))
+        spots = await contender.open_round(windows, min(-(-count // windows), WINDOW_MAX))
         return await self._round(contender, self.plan(spots, count), seconds, loop=False)
 
     async def sold_out(self, contender: Contender, *, seconds: float, people: int = 20_000) -> Round:
