@@ -17,6 +17,22 @@ pub struct Clock {
     margin_ms: AtomicU32,
 }
 
+/// One moment by both clocks, read once for all that is asked of it: to read a clock costs as much as to decide.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// By this process's.
+    pub steady: Steady,
+    /// By the database's.
+    pub reading: Reading,
+}
+
+impl Moment {
+    /// The time.
+    pub const fn now(&self) -> Instant {
+        self.reading.now
+    }
+}
+
 impl Default for Clock {
     fn default() -> Self {
         let since = SystemTime::now()
@@ -32,20 +48,28 @@ impl Default for Clock {
 }
 
 impl Clock {
-    fn unaligned_ms(&self) -> i64 {
-        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
-        self.began_unix_ms.saturating_add(passed)
+    fn unaligned_ms(&self, at: Steady) -> i64 {
+        let passed = at.saturating_duration_since(self.began).as_millis();
+        self.began_unix_ms
+            .saturating_add(i64::try_from(passed).unwrap_or(i64::MAX))
+    }
+
+    /// This moment.
+    pub fn moment(&self) -> Moment {
+        let steady = Steady::now();
+        let reading = Reading {
+            now: Instant(
+                self.unaligned_ms(steady)
+                    .saturating_add(self.offset_ms.load(Ordering::Relaxed)),
+            ),
+            margin_ms: self.margin_ms.load(Ordering::Relaxed),
+        };
+        Moment { steady, reading }
     }
 
     /// The time, and how far it may be off.
     pub fn read(&self) -> Reading {
-        Reading {
-            now: Instant(
-                self.unaligned_ms()
-                    .saturating_add(self.offset_ms.load(Ordering::Relaxed)),
-            ),
-            margin_ms: self.margin_ms.load(Ordering::Relaxed),
-        }
+        self.moment().reading
     }
 
     /// The time.
@@ -56,7 +80,7 @@ impl Clock {
     /// The database said `database_ms` within `margin_ms` of now.
     pub fn align(&self, database_ms: i64, margin_ms: u32) {
         self.offset_ms.store(
-            database_ms.saturating_sub(self.unaligned_ms()),
+            database_ms.saturating_sub(self.unaligned_ms(Steady::now())),
             Ordering::Relaxed,
         );
         self.margin_ms.store(margin_ms, Ordering::Relaxed);

@@ -15,12 +15,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use booking_core::time::Instant;
 use bytes::BytesMut;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Method, Response};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant as Steady, sleep_until};
 
 use crate::address::FORWARDED_FOR;
 use crate::asks::Asks;
@@ -112,7 +113,7 @@ where
     };
     let mut leaving = std::pin::pin!(gate.leaves());
     let mut leaves = false;
-    let mut deadline = Instant::now() + settings.head_timeout;
+    let mut deadline = Steady::now() + settings.head_timeout;
     let mut patience = std::pin::pin!(sleep_until(deadline));
     loop {
         match find(&lane.unread) {
@@ -132,14 +133,14 @@ where
                     more = lane.more() => more?,
                     // Set anew only when it rings: most of the time somebody has come meanwhile.
                     () = patience.as_mut() => {
-                        if Instant::now() >= deadline {
+                        if Steady::now() >= deadline {
                             return None;
                         }
                         patience.as_mut().reset(deadline);
                     }
                     () = leaving.as_mut(), if !leaves => {
                         leaves = true;
-                        deadline = deadline.min(Instant::now() + last_words);
+                        deadline = deadline.min(Steady::now() + last_words);
                         patience.as_mut().reset(deadline);
                     }
                 }
@@ -158,7 +159,7 @@ where
                         gate.metrics
                             .answered(hot.route.word(), told.status().as_u16());
                         close(&mut told);
-                        lay_out(&mut lane.unsent, told);
+                        lay_out(&mut lane.unsent, told, gate.clock.now());
                         lane.send().await?;
                         return None;
                     };
@@ -199,7 +200,7 @@ where
                     visit.turn_away();
                     visit.pause().await;
                 }
-                deadline = Instant::now() + settings.head_timeout;
+                deadline = Steady::now() + settings.head_timeout;
             }
         }
     }
@@ -414,11 +415,12 @@ async fn answer(visit: &Visit, hot: &Hot, asks: &Asks<'_>, body: &[u8]) -> Optio
         Route::Hold => Some(service::plain_wish(asks, body)?),
         _ => None,
     };
-    let paced = service::paced(visit, hot.route, asks);
+    let now = gate.clock.moment();
+    let paced = service::paced(visit, hot.route, asks, now.now());
     Some(match (paced, hot.route, hold) {
         (Err(outcome), ..) => Reply::Outcome(outcome),
         (_, _, Some((key, wish))) => {
-            Reply::Outcome(service::plain_hold(gate, asks, key, wish).await)
+            Reply::Outcome(service::plain_hold(gate, asks, key, wish, now).await)
         }
         (_, Route::HoldStatus(hold_id), _) => {
             Reply::Whole(service::hold_status(gate, asks, hold_id).await?)
@@ -442,11 +444,12 @@ pub enum Reply {
 
 /// Counts a reply and writes it.
 fn tell(gate: &Gate, route: Route, reply: Reply, last: bool, out: &mut Vec<u8>) {
+    let now = gate.clock.now();
     let mut response = match reply {
         // Most of a rush: written from what is rendered already, no headers put together and taken apart.
         Reply::Outcome(Outcome::Refused(code, retry_at)) if !last => {
-            let now = gate.clock.now();
-            if let Some(status) = gate.problems.write(out, &code, retry_at, now, date::write) {
+            let date = |out: &mut Vec<u8>| date::write(out, now);
+            if let Some(status) = gate.problems.write(out, &code, retry_at, now, date) {
                 gate.metrics.refused(&code);
                 gate.metrics.answered(route.word(), status);
                 return;
@@ -462,11 +465,11 @@ fn tell(gate: &Gate, route: Route, reply: Reply, last: bool, out: &mut Vec<u8>) 
         // The next request goes to a gate that stays.
         close(&mut response);
     }
-    lay_out(out, response);
+    lay_out(out, response, now);
 }
 
 /// Writes a response whose body is at hand.
-fn lay_out(out: &mut Vec<u8>, response: Response<Body>) {
+fn lay_out(out: &mut Vec<u8>, response: Response<Body>, now: Instant) {
     let (head, body) = response.into_parts();
     let body = body.into_bytes();
     let reason = head.status.canonical_reason().unwrap_or_default();
@@ -479,7 +482,7 @@ fn lay_out(out: &mut Vec<u8>, response: Response<Body>) {
         out.extend_from_slice(b"\r\n");
     }
     let _ = write!(out, "content-length: {}\r\n", body.len());
-    date::write(out);
+    date::write(out, now);
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(&body);
 }

@@ -158,9 +158,9 @@ impl Gate {
         *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
     }
 
-    /// The slot of a session's snapshot.
-    pub fn session(&self, session_id: i64) -> Arc<Slot<Snapshot>> {
-        self.sessions.slot(session_id)
+    /// The slot of a session's snapshot. `now` is when it is asked for, here as below.
+    pub fn session(&self, session_id: i64, now: Steady) -> Arc<Slot<Snapshot>> {
+        self.sessions.slot(session_id, now)
     }
 
     /// A snapshot that may refuse; renewed in the background when it is no longer young.
@@ -168,11 +168,12 @@ impl Gate {
         self: &Arc<Self>,
         session_id: i64,
         slot: &Arc<Slot<Snapshot>>,
+        now: Steady,
     ) -> Option<Arc<Snapshot>> {
         let known = slot.peek();
-        let age = known
-            .as_ref()
-            .map_or(Duration::MAX, |known| known.asked_at.elapsed());
+        let age = known.as_ref().map_or(Duration::MAX, |known| {
+            now.saturating_duration_since(known.asked_at)
+        });
         if age >= self.settings.snapshot_renewed_after {
             let before = known.as_ref().map(|known| Arc::clone(&known.value));
             slot.refresh(&self.runtime, || {
@@ -190,7 +191,7 @@ impl Gate {
         session_id: i64,
         since: Steady,
     ) -> Option<Arc<Snapshot>> {
-        let slot = self.session(session_id);
+        let slot = self.session(session_id, since);
         let before = slot.peek().map(|known| known.value);
         let fetch = || snapshots::fetch(Arc::clone(self), session_id, before.clone());
         let good = |known: &Known<Snapshot>| known.asked_at >= since;
@@ -200,16 +201,21 @@ impl Gate {
     }
 
     /// What is known of a window without asking anybody; the inner none as in [`Self::facts`].
-    pub fn facts_at_hand(&self, window_id: i64, stock_id: i64) -> Option<Arc<Option<Facts>>> {
-        let known = self.facts.slot(window_id).peek()?;
-        self.is_good(&known, stock_id).then_some(known.value)
+    pub fn facts_at_hand(
+        &self,
+        window_id: i64,
+        stock_id: i64,
+        now: Steady,
+    ) -> Option<Arc<Option<Facts>>> {
+        let known = self.facts.slot(window_id, now).peek()?;
+        self.is_good(&known, stock_id, now).then_some(known.value)
     }
 
-    fn is_good(&self, known: &Known<Option<Facts>>, stock_id: i64) -> bool {
+    fn is_good(&self, known: &Known<Option<Facts>>, stock_id: i64, now: Steady) -> bool {
         let complete = (*known.value)
             .as_ref()
             .is_some_and(|facts| facts.vaccines.contains_key(&stock_id));
-        known.asked_at.elapsed()
+        now.saturating_duration_since(known.asked_at)
             < if complete {
                 self.settings.facts_trusted_for
             } else {
@@ -222,9 +228,10 @@ impl Gate {
         self: &Arc<Self>,
         window_id: i64,
         stock_id: i64,
+        now: Steady,
     ) -> Option<Arc<Option<Facts>>> {
-        let slot = self.facts.slot(window_id);
-        let good = |known: &Known<Option<Facts>>| self.is_good(known, stock_id);
+        let slot = self.facts.slot(window_id, now);
+        let good = |known: &Known<Option<Facts>>| self.is_good(known, stock_id, now);
         if let Some(known) = slot.peek().filter(&good) {
             return Some(known.value);
         }
@@ -261,8 +268,9 @@ impl Gate {
         window_id: i64,
         stock_id: i64,
         versions: Versions,
+        now: Steady,
     ) -> Option<bool> {
-        let known = self.holders.slot((window_id, stock_id)).peek()?;
+        let known = self.holders.slot((window_id, stock_id), now).peek()?;
         let good = known.value.versions.reach(versions);
         good.then(|| known.value.accounts.contains(account))
     }
@@ -287,7 +295,7 @@ impl Gate {
         stock_id: i64,
         good: impl Fn(&Known<Holders>) -> bool,
     ) -> bool {
-        let slot = self.holders.slot((window_id, stock_id));
+        let slot = self.holders.slot((window_id, stock_id), Steady::now());
         if let Some(known) = slot.peek().filter(&good) {
             return known.value.accounts.contains(account);
         }

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::admissions::{Tried, Turn};
+use crate::clock::Moment;
 use crate::gate::Gate;
 use crate::token::Pass;
 use crate::waiting::{self, Shown};
@@ -50,15 +51,8 @@ pub struct Asked {
     pub shown: Shown,
 }
 
-/// Holds a place, or says why not.
-pub async fn hold(gate: &Arc<Gate>, asked: Asked, began: Steady) -> Outcome {
-    if let Some(outcome) = at_hand(gate, &asked) {
-        gate.metrics
-            .stages
-            .local
-            .observe(began.elapsed().as_secs_f64());
-        return outcome;
-    }
+/// Holds a place, or says why not, when nothing of it is [at hand](at_hand).
+pub async fn hold(gate: &Arc<Gate>, asked: Asked) -> Outcome {
     let deadline = Steady::now() + gate.settings.hold_deadline;
     let road = Box::pin(travel(gate, asked, deadline));
     match tokio::time::timeout_at(deadline.into(), road).await {
@@ -69,7 +63,7 @@ pub async fn hold(gate: &Arc<Gate>, asked: Asked, began: Steady) -> Outcome {
 
 /// The refusal that most requests of a rush get: one for which everything is known already, and nobody has to be waited for.
 /// None where the whole road has to be travelled.
-fn at_hand(gate: &Arc<Gate>, asked: &Asked) -> Option<Outcome> {
+pub fn at_hand(gate: &Arc<Gate>, asked: &Asked, now: Moment) -> Option<Outcome> {
     let Wish {
         window_id,
         stock_id,
@@ -78,27 +72,27 @@ fn at_hand(gate: &Arc<Gate>, asked: &Asked) -> Option<Outcome> {
     if asked.pass.account != asked.account || asked.pass.person != person {
         return Some(refused("pass_invalid"));
     }
-    let facts = gate.facts_at_hand(window_id, stock_id)?;
+    let facts = gate.facts_at_hand(window_id, stock_id, now.steady)?;
     let Some(facts) = (*facts).as_ref() else {
         return Some(refused("unknown_window"));
     };
     if let Some(code) = unfit(asked, facts) {
         return Some(refused(code));
     }
-    let slot = gate.session(facts.session_id);
-    let snapshot = gate.snapshot(facts.session_id, &slot)?;
+    let slot = gate.session(facts.session_id, now.steady);
+    let snapshot = gate.snapshot(facts.session_id, &slot, now.steady)?;
     let (window, stock) = (WindowId(window_id), StockId(stock_id));
     if waiting::refuse(gate, asked, facts.session_id).is_some() {
         // May be repeating a request from a moment ago, of which a snapshot tells nothing.
         return None;
     }
-    let refusal = snapshot.refusal(gate.clock.read(), window, stock)?;
+    let refusal = snapshot.refusal(now.reading, window, stock)?;
     let repeated = match (refusal, snapshot.versions_of(window, stock)) {
         (Refusal::InFlight, _) => true,
         // The ledger has to be asked.
         _ if is_told_by_the_clock(refusal) => return None,
         (_, Some(versions)) => {
-            gate.is_holder_at_hand(&asked.account, window_id, stock_id, versions)?
+            gate.is_holder_at_hand(&asked.account, window_id, stock_id, versions, now.steady)?
         }
         (_, None) => false,
     };
@@ -106,7 +100,7 @@ fn at_hand(gate: &Arc<Gate>, asked: &Asked) -> Option<Outcome> {
         return None;
     }
     gate.rooms.note_asked(facts.session_id);
-    Some(of_refusal(gate, refusal))
+    Some(of_refusal_at(gate, refusal, now.now()))
 }
 
 /// The whole road of a request whose pass is its own ([`at_hand`] has asked): with waiting, wherever something is not known.
@@ -117,7 +111,7 @@ async fn travel(gate: &Arc<Gate>, asked: Asked, deadline: Steady) -> Outcome {
         stock_id,
         ..
     } = asked.wish;
-    let Some(facts) = gate.facts(window_id, stock_id).await else {
+    let Some(facts) = gate.facts(window_id, stock_id, began).await else {
         return soon(gate, "busy");
     };
     let Some(facts) = (*facts).as_ref() else {
@@ -135,10 +129,10 @@ async fn travel(gate: &Arc<Gate>, asked: Asked, deadline: Steady) -> Outcome {
         }
         return waits;
     }
-    let slot = gate.session(session_id);
-    if let Some(snapshot) = gate.snapshot(session_id, &slot)
-        && let Some(refusal) =
-            snapshot.refusal(gate.clock.read(), WindowId(window_id), StockId(stock_id))
+    let now = gate.clock.moment();
+    let slot = gate.session(session_id, now.steady);
+    if let Some(snapshot) = gate.snapshot(session_id, &slot, now.steady)
+        && let Some(refusal) = snapshot.refusal(now.reading, WindowId(window_id), StockId(stock_id))
     {
         let outcome = unless_repeated(gate, &asked, &snapshot, refusal, began).await;
         gate.metrics
@@ -316,7 +310,7 @@ async fn first_answer_or(gate: &Arc<Gate>, asked: &Asked, otherwise: Outcome) ->
 
 /// When to come back: what the cache or the ledger told (an opening time), or what the code itself says; none where it
 /// will not help. The API says the same (`humiao.booking.retry`).
-fn when_to_return(gate: &Gate, code: &str, told: Option<Instant>) -> Option<Instant> {
+fn when_to_return(gate: &Gate, code: &str, told: Option<Instant>, now: Instant) -> Option<Instant> {
     let wait_ms = match code {
         "window_full" | "channel_full" | "out_of_stock" | "vial_not_opened" => {
             u32::try_from(gate.settings.full_retry.as_millis()).unwrap_or(u32::MAX)
@@ -325,23 +319,27 @@ fn when_to_return(gate: &Gate, code: &str, told: Option<Instant>) -> Option<Inst
         "busy" | "outcome_unknown" => SOON_MS,
         _ => return told,
     };
-    told.or_else(|| Some(gate.clock.now().plus_ms(wait_ms)))
+    told.or_else(|| Some(now.plus_ms(wait_ms)))
 }
 
 fn of_refusal(gate: &Gate, refusal: Refusal) -> Outcome {
+    of_refusal_at(gate, refusal, gate.clock.now())
+}
+
+fn of_refusal_at(gate: &Gate, refusal: Refusal, now: Instant) -> Outcome {
     let opens = match refusal {
         Refusal::NotYetBookable { from } => Some(from),
         _ => None,
     };
     let code = refusal.code();
-    Outcome::Refused(Cow::Borrowed(code), when_to_return(gate, code, opens))
+    Outcome::Refused(Cow::Borrowed(code), when_to_return(gate, code, opens, now))
 }
 
 fn of_word(gate: &Gate, word: Option<Word>) -> Outcome {
     match word {
         Some(Word::Answer(answer)) => Outcome::Held(answer),
         Some(Word::Refused(code, told)) => {
-            let retry_at = when_to_return(gate, &code, told);
+            let retry_at = when_to_return(gate, &code, told, gate.clock.now());
             Outcome::Refused(Cow::Owned(code), retry_at)
         }
         Some(Word::Nothing) | None => soon(gate, "outcome_unknown"),
@@ -353,5 +351,6 @@ const fn refused(code: &'static str) -> Outcome {
 }
 
 fn soon(gate: &Gate, code: &'static str) -> Outcome {
-    Outcome::Refused(Cow::Borrowed(code), when_to_return(gate, code, None))
+    let retry_at = when_to_return(gate, code, None, gate.clock.now());
+    Outcome::Refused(Cow::Borrowed(code), retry_at)
 }

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::Write as _;
 
 use booking_core::time::Instant;
 use bytes::Bytes;
@@ -34,7 +33,28 @@ pub struct Kind {
 
 /// Every code that the gate may answer with.
 pub struct Problems {
-    kinds: HashMap<String, Kind>,
+    kinds: HashMap<String, Told>,
+}
+
+/// A code with the beginning of its answer over the wire.
+struct Told {
+    kind: Kind,
+    /// From the status line to the last header that is always the same; empty where the code needs the general road.
+    begins: String,
+}
+
+impl Told {
+    fn new(kind: Kind) -> Self {
+        let reason = StatusCode::from_u16(kind.status)
+            .ok()
+            .filter(|status| *status != StatusCode::UNAUTHORIZED)
+            .and_then(|status| status.canonical_reason());
+        let begins = reason.map_or_else(String::new, |reason| {
+            let line = format!("HTTP/1.1 {} {reason}\r\n", kind.status);
+            line + "content-type: application/problem+json\r\ncache-control: no-store\r\n"
+        });
+        Self { kind, begins }
+    }
 }
 
 /// The vocabulary lacks a code, or a status is none.
@@ -47,13 +67,13 @@ impl Problems {
     /// # Errors
     /// [`VocabularyGap`] naming a code that is needed and not there, or whose status is no refusal.
     pub fn new(kinds: Vec<Kind>, needed: &[&str]) -> Result<Self, VocabularyGap> {
-        let kinds: HashMap<String, Kind> = kinds
+        let kinds: HashMap<String, Told> = kinds
             .into_iter()
-            .map(|kind| (kind.code.clone(), kind))
+            .map(|kind| (kind.code.clone(), Told::new(kind)))
             .collect();
         for code in needed {
             match kinds.get(*code) {
-                Some(kind) if (400..600).contains(&kind.status) => {}
+                Some(told) if (400..600).contains(&told.kind.status) => {}
                 _ => return Err(VocabularyGap((*code).to_owned())),
             }
         }
@@ -62,8 +82,8 @@ impl Problems {
 
     /// The answer to a refusal. A code outside the vocabulary is told as `internal`.
     pub fn answer(&self, code: &str, retry_at: Option<Instant>, now: Instant) -> Response<Body> {
-        let kind = self.kinds.get(code).or_else(|| self.kinds.get("internal"));
-        let Some(kind) = kind else {
+        let told = self.kinds.get(code).or_else(|| self.kinds.get("internal"));
+        let Some(Told { kind, .. }) = told else {
             return status_alone(StatusCode::INTERNAL_SERVER_ERROR);
         };
         let mut text = Vec::with_capacity(kind.head.len() + kind.tail.len() + 48);
@@ -96,20 +116,23 @@ impl Problems {
         now: Instant,
         date: impl FnOnce(&mut Vec<u8>),
     ) -> Option<u16> {
-        let kind = self.kinds.get(code).filter(|kind| kind.status != 401)?;
-        let reason = StatusCode::from_u16(kind.status).ok()?.canonical_reason()?;
-        // Writing into a vector cannot fail.
-        let _ = write!(out, "HTTP/1.1 {} {reason}\r\n", kind.status);
-        out.extend_from_slice(
-            b"content-type: application/problem+json\r\ncache-control: no-store\r\n",
-        );
+        let Told { kind, begins } = self.kinds.get(code)?;
+        if begins.is_empty() {
+            return None;
+        }
+        out.extend_from_slice(begins.as_bytes());
+        let mut digits = itoa::Buffer::new();
         if let Some(wait_s) = kind.retry_after_s(retry_at, now) {
-            let _ = write!(out, "retry-after: {wait_s}\r\n");
+            out.extend_from_slice(b"retry-after: ");
+            out.extend_from_slice(digits.format(wait_s).as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
         SCRATCH.with_borrow_mut(|body| {
             body.clear();
             kind.write(body, retry_at);
-            let _ = write!(out, "content-length: {}\r\n", body.len());
+            out.extend_from_slice(b"content-length: ");
+            out.extend_from_slice(digits.format(body.len()).as_bytes());
+            out.extend_from_slice(b"\r\n");
             date(out);
             out.extend_from_slice(b"\r\n\r\n");
             out.extend_from_slice(body);
@@ -178,8 +201,11 @@ fn write_city_time(out: &mut Vec<u8>, at: Instant) -> bool {
             *last = (second, time.to_string());
         }
         out.extend_from_slice(last.1.as_bytes());
-        // Writing into a vector cannot fail.
-        let _ = write!(out, ".{ms:03}+08:00");
+        // A thousand more has four digits: the last three are those of the milliseconds.
+        let mut digits = itoa::Buffer::new();
+        out.push(b'.');
+        out.extend_from_slice(&digits.format(1000 + ms).as_bytes()[1..]);
+        out.extend_from_slice(b"+08:00");
         true
     })
 }

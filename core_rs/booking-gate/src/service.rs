@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::address::{client_of, counted_as};
 use crate::asks::Asks;
 use crate::body::Body;
+use crate::clock::Moment;
 use crate::coming::{Arrived, Unread};
 use crate::express::Reply;
 use crate::gate::Gate;
@@ -121,7 +122,8 @@ pub async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Response<B
     let (head, body) = request.into_parts();
     let is_page = matches!(route, Route::Passed) && page::is_asked(&head);
     let mut body = Unread::of(&head, body);
-    let mut response = match paced(&visit, route, &Asks::of(&head.headers)) {
+    let asked_at = gate.clock.now();
+    let mut response = match paced(&visit, route, &Asks::of(&head.headers), asked_at) {
         Err(outcome) => response_to(gate, outcome),
         Ok(_) if is_unfit(&head) => {
             // Where it ends is not sure, so neither is where the next one begins.
@@ -179,10 +181,15 @@ pub async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Response<B
 }
 
 /// Whose address asks, at a pace that is allowed; or the refusal.
-pub fn paced(visit: &Visit, route: Route, asks: &Asks<'_>) -> Result<IpAddr, Outcome> {
+pub fn paced(
+    visit: &Visit,
+    route: Route,
+    asks: &Asks<'_>,
+    now: Instant,
+) -> Result<IpAddr, Outcome> {
     let gate = &visit.gate;
     let client = client_of(visit.peer, &asks.hops, &gate.settings.trusted_proxies);
-    let (address, now) = (counted_as(client), gate.clock.now());
+    let address = counted_as(client);
     let paced = match route {
         Route::Hold | Route::HoldStatus(_) | Route::RoomPlace(_) | Route::RoomEvents(_) => {
             gate.addresses.take_noted(address, now)
@@ -274,8 +281,12 @@ fn for_those_who_run_it(gate: &Gate, path: &str) -> Response<Body> {
 }
 
 /// The resident who asks, at a pace that is allowed; or the refusal.
-pub fn resident(gate: &Gate, keyring: &Keyring, asks: &Asks<'_>) -> Result<Resident, Outcome> {
-    let now = gate.clock.now();
+pub fn resident(
+    gate: &Gate,
+    keyring: &Keyring,
+    asks: &Asks<'_>,
+    now: Instant,
+) -> Result<Resident, Outcome> {
     let token = asks.authorization.and_then(bearer);
     let read = token.map_or(Err(Fault::Invalid), |token| {
         keyring.resident(token, now.0.div_euclid(1000))
@@ -306,11 +317,11 @@ async fn hold_road(
     head: Parts,
     body: &mut Unread,
 ) -> Response<Body> {
-    let began = Steady::now();
     let gate = &visit.gate;
+    let began = gate.clock.moment();
     let keyring = gate.keyring();
     let asks = Asks::of(&head.headers);
-    let resident = match resident(gate, &keyring, &asks) {
+    let resident = match resident(gate, &keyring, &asks, began.now()) {
         Ok(resident) => resident,
         Err(outcome) => return response_to(gate, outcome),
     };
@@ -354,16 +365,22 @@ pub fn plain_wish(asks: &Asks<'_>, body: &[u8]) -> Option<(String, Wish)> {
     Wish::read(body).map(|wish| (key, wish))
 }
 
-/// A hold whose key and wish are understood.
-pub async fn plain_hold(gate: &Arc<Gate>, asks: &Asks<'_>, key: String, wish: Wish) -> Outcome {
-    let began = Steady::now();
+/// A hold whose key and wish are understood, of a request that has just begun.
+pub async fn plain_hold(
+    gate: &Arc<Gate>,
+    asks: &Asks<'_>,
+    key: String,
+    wish: Wish,
+    began: Moment,
+) -> Outcome {
     let keyring = gate.keyring();
-    match resident(gate, &keyring, asks) {
+    match resident(gate, &keyring, asks, began.now()) {
         Ok(resident) => hold_of(gate, &keyring, resident, key, asks, wish, began).await,
         Err(outcome) => outcome,
     }
 }
 
+/// What it shows counts as of when the request came.
 async fn hold_of(
     gate: &Arc<Gate>,
     keyring: &Keyring,
@@ -371,34 +388,36 @@ async fn hold_of(
     key: String,
     asks: &Asks<'_>,
     wish: Wish,
-    began: Steady,
+    began: Moment,
 ) -> Outcome {
     let pass = match asks.pass {
         None | Some([]) => return no("pass_missing"),
-        Some(pass) => keyring.pass(pass.trim_ascii(), gate.clock.now().0.div_euclid(1000)),
+        Some(pass) => keyring.pass(pass.trim_ascii(), began.now().0.div_euclid(1000)),
     };
     let pass = match pass {
         Ok(pass) => pass,
         Err(Fault::Expired) => return no("pass_expired"),
         Err(Fault::Invalid) => return no("pass_invalid"),
     };
-    let parsed = Steady::now();
-    gate.metrics
-        .stages
-        .parse
-        .observe((parsed - began).as_secs_f64());
+    let now = gate.clock.moment();
+    let took_s = |until: Steady, since: Steady| (until - since).as_secs_f64();
+    let stages = &gate.metrics.stages;
+    stages.parse.observe(took_s(now.steady, began.steady));
     let asked = Asked {
         account: resident.account,
         key,
         wish,
         pass,
-        shown: waiting::shown(keyring, asks, gate.clock.now()),
+        shown: waiting::shown(keyring, asks, began.now()),
     };
-    let outcome = hold::hold(gate, asked, parsed).await;
-    gate.metrics
-        .stages
-        .total
-        .observe(began.elapsed().as_secs_f64());
+    if let Some(outcome) = hold::at_hand(gate, &asked, now) {
+        let told = Steady::now();
+        stages.local.observe(took_s(told, now.steady));
+        stages.total.observe(took_s(told, began.steady));
+        return outcome;
+    }
+    let outcome = hold::hold(gate, asked).await;
+    stages.total.observe(took_s(Steady::now(), began.steady));
     outcome
 }
 
@@ -417,7 +436,7 @@ pub async fn hold_status(
     asks: &Asks<'_>,
     hold_id: Uuid,
 ) -> Option<Response<Body>> {
-    let resident = match resident(gate, &gate.keyring(), asks) {
+    let resident = match resident(gate, &gate.keyring(), asks, gate.clock.now()) {
         Ok(resident) => resident,
         Err(outcome) => return Some(response_to(gate, outcome)),
     };
@@ -441,14 +460,15 @@ pub async fn hold_status(
 
 /// What is free in a session; none where the application has to ask the database.
 pub async fn availability(gate: &Arc<Gate>, session_id: i64) -> Option<Response<Body>> {
-    let slot = gate.session(session_id);
-    let snapshot = if let Some(snapshot) = gate.snapshot(session_id, &slot) {
+    let now = gate.clock.moment();
+    let slot = gate.session(session_id, now.steady);
+    let snapshot = if let Some(snapshot) = gate.snapshot(session_id, &slot, now.steady) {
         Some(snapshot)
     } else {
         let Some(_turn) = gate.lookup_turn() else {
             return Some(shed(gate, "lookups_full"));
         };
-        gate.snapshot_since(session_id, Steady::now()).await
+        gate.snapshot_since(session_id, now.steady).await
     };
     let (snapshot, known) = (snapshot?, slot.peek()?);
     let age_ms = i64::try_from(known.asked_at.elapsed().as_millis()).unwrap_or(i64::MAX);

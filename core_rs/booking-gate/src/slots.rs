@@ -144,9 +144,10 @@ impl<K: Eq + Hash + Copy, V: Send + Sync + 'static> Slots<K, V> {
         }
     }
 
-    /// The slot of a name, empty at first.
-    pub fn slot(&self, name: K) -> Arc<Slot<V>> {
-        let now_s = u32::try_from(self.began.elapsed().as_secs()).unwrap_or(u32::MAX);
+    /// The slot of a name, empty at first. `now` is when it is asked for.
+    pub fn slot(&self, name: K, now: Steady) -> Arc<Slot<V>> {
+        let passed = now.saturating_duration_since(self.began);
+        let now_s = u32::try_from(passed.as_secs()).unwrap_or(u32::MAX);
         {
             let slots = self.by_name.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(slot) = slots.get(&name) {

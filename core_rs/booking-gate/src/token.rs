@@ -14,7 +14,7 @@ use ring::hmac;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::memo::{Memo, Tag};
+use crate::memo::Memo;
 
 const ISSUER: &str = "humiao";
 /// No token that the application issues is longer; a longer one is not looked at.
@@ -27,6 +27,8 @@ const KEPT_MAX: usize = 200_000;
 const HEADERS_MAX: usize = 16;
 /// What the key of pseudonyms is derived for.
 const PSEUDONYMS: &[u8] = b"humiao pseudonyms of callers 1";
+/// What the secret names of tokens that are kept is derived for.
+const KEPT: &[u8] = b"humiao tokens kept by a gate 1";
 
 /// Why a token does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +92,7 @@ pub struct Keyring {
     secrets: Vec<(String, Vec<u8>)>,
     keys: HashMap<String, Arc<hmac::Key>>,
     /// Headers of verified tokens, as they were spelled.
-    headers: RwLock<HashMap<Vec<u8>, Arc<hmac::Key>>>,
+    headers: RwLock<Vec<(Vec<u8>, Arc<hmac::Key>)>>,
     pseudonyms: Option<hmac::Key>,
     resident_generation: i64,
     pass_generation: i64,
@@ -239,10 +241,8 @@ impl Keyring {
         let keys: HashMap<String, Arc<hmac::Key>> = secrets
             .iter()
             .map(|(kid, secret)| {
-                (
-                    kid.clone(),
-                    Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret)),
-                )
+                let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+                (kid.clone(), Arc::new(key))
             })
             .collect();
         // Of the first key by id, so that gates with the same keys agree.
@@ -251,6 +251,10 @@ impl Keyring {
             let secret = hmac::sign(key, PSEUDONYMS);
             hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref())
         });
+        // Without a key nothing is verified, and so nothing kept.
+        let kept = first
+            .and_then(|key| hmac::sign(key, KEPT).as_ref().first_chunk().copied())
+            .unwrap_or_default();
         Self {
             secrets,
             keys,
@@ -259,9 +263,9 @@ impl Keyring {
             resident_generation,
             pass_generation,
             room_generation: 0,
-            residents: Memo::new(KEPT_MAX),
-            passes: Memo::new(KEPT_MAX),
-            tickets: Memo::new(KEPT_MAX),
+            residents: Memo::new(KEPT_MAX, &kept),
+            passes: Memo::new(KEPT_MAX, &kept),
+            tickets: Memo::new(KEPT_MAX, &kept),
         }
     }
 
@@ -292,16 +296,12 @@ impl Keyring {
     /// # Errors
     /// [`Fault`] saying whether it is no token of ours or one whose time is over.
     pub fn resident(&self, token: &[u8], now_s: i64) -> Result<Resident, Fault> {
-        let (payload, tag) = self.verified(token).ok_or(Fault::Invalid)?;
-        let kept = if let Some(kept) = self.residents.get(&tag) {
-            kept
-        } else {
-            let mut room = [0; TOKEN_BYTES_MAX];
-            let claims: AccessClaims = read(payload, &mut room)?;
+        let kept = self.kept(&self.residents, token, |payload, room| {
+            let claims: AccessClaims = read(payload, room)?;
             if claims.iss != ISSUER || claims.aud != "resident" {
                 return Err(Fault::Invalid);
             }
-            let kept = Kept {
+            Ok(Kept {
                 says: Resident {
                     account: claims.sub.0,
                     login_session: claims.sid.0,
@@ -312,10 +312,8 @@ impl Keyring {
                     not_before: claims.nbf,
                 },
                 generation: claims.r#gen,
-            };
-            self.residents.keep(tag, kept.clone());
-            kept
-        };
+            })
+        })?;
         kept.at(now_s, self.resident_generation)
     }
 
@@ -324,16 +322,12 @@ impl Keyring {
     /// # Errors
     /// [`Fault`], as for [`Self::resident`].
     pub fn pass(&self, token: &[u8], now_s: i64) -> Result<Arc<Pass>, Fault> {
-        let (payload, tag) = self.verified(token).ok_or(Fault::Invalid)?;
-        let kept = if let Some(kept) = self.passes.get(&tag) {
-            kept
-        } else {
-            let mut room = [0; TOKEN_BYTES_MAX];
-            let claims: PassClaims = read(payload, &mut room)?;
+        let kept = self.kept(&self.passes, token, |payload, room| {
+            let claims: PassClaims = read(payload, room)?;
             if claims.iss != ISSUER || claims.aud != "pass" {
                 return Err(Fault::Invalid);
             }
-            let kept = Kept {
+            Ok(Kept {
                 says: Arc::new(Pass {
                     person: claims.sub.0,
                     account: claims.acc.0,
@@ -349,10 +343,8 @@ impl Keyring {
                     not_before: claims.nbf,
                 },
                 generation: claims.r#gen,
-            };
-            self.passes.keep(tag, kept.clone());
-            kept
-        };
+            })
+        })?;
         kept.at(now_s, self.pass_generation)
     }
 
@@ -361,16 +353,12 @@ impl Keyring {
     /// # Errors
     /// [`Fault`], as for [`Self::resident`].
     pub fn ticket(&self, token: &[u8], now_s: i64) -> Result<Ticket, Fault> {
-        let (payload, tag) = self.verified(token).ok_or(Fault::Invalid)?;
-        let kept = if let Some(kept) = self.tickets.get(&tag) {
-            kept
-        } else {
-            let mut room = [0; TOKEN_BYTES_MAX];
-            let claims: TicketClaims = read(payload, &mut room)?;
+        let kept = self.kept(&self.tickets, token, |payload, room| {
+            let claims: TicketClaims = read(payload, room)?;
             if claims.iss != ISSUER || claims.aud != "room" {
                 return Err(Fault::Invalid);
             }
-            let kept = Kept {
+            Ok(Kept {
                 says: Ticket {
                     room_id: claims.room,
                     ticket: claims.tkt.0,
@@ -383,18 +371,33 @@ impl Keyring {
                     not_before: claims.nbf,
                 },
                 generation: claims.r#gen,
-            };
-            self.tickets.keep(tag, kept.clone());
-            kept
-        };
+            })
+        })?;
         kept.at(now_s, self.room_generation)
     }
 
-    /// The payload, still encoded, and the signature of a token whose signature is right.
-    fn verified<'t>(&self, token: &'t [u8]) -> Option<(&'t [u8], Tag)> {
+    /// What a token says that was verified, now or earlier. `read` takes its payload apart, in the room that it is given.
+    fn kept<V: Clone>(
+        &self,
+        memo: &Memo<Kept<V>>,
+        token: &[u8],
+        read: impl FnOnce(&[u8], &mut [u8; TOKEN_BYTES_MAX]) -> Result<Kept<V>, Fault>,
+    ) -> Result<Kept<V>, Fault> {
         if token.len() > TOKEN_BYTES_MAX {
-            return None;
+            return Err(Fault::Invalid);
         }
+        let name = memo.name_of(token);
+        if let Some(kept) = memo.get(&name) {
+            return Ok(kept);
+        }
+        let payload = self.verified(token).ok_or(Fault::Invalid)?;
+        let kept = read(payload, &mut [0; TOKEN_BYTES_MAX])?;
+        memo.keep(name, kept.clone());
+        Ok(kept)
+    }
+
+    /// The payload, still encoded, of a token whose signature is right.
+    fn verified<'t>(&self, token: &'t [u8]) -> Option<&'t [u8]> {
         let dot = token.iter().rposition(|byte| *byte == b'.')?;
         let (message, signature) = (&token[..dot], &token[dot + 1..]);
         let middle = message.iter().position(|byte| *byte == b'.')?;
@@ -403,31 +406,33 @@ impl Keyring {
         let tag_size = BASE64.decode_slice(signature, &mut tag).ok()?;
         let known = {
             let headers = self.headers.read().unwrap_or_else(PoisonError::into_inner);
-            headers.get(header).cloned()
+            let as_spelled = headers.iter().find(|(spelled, _)| spelled == header);
+            as_spelled.map(|(_, key)| Arc::clone(key))
         };
         let key = match &known {
-            Some(key) => Arc::clone(key),
+            Some(key) => key,
             None => self.key_of(header)?,
         };
-        hmac::verify(&key, message, &tag[..tag_size]).ok()?;
+        hmac::verify(key, message, &tag[..tag_size]).ok()?;
         if known.is_none() {
             let mut headers = self.headers.write().unwrap_or_else(PoisonError::into_inner);
-            if headers.len() < HEADERS_MAX {
-                headers.insert(header.to_vec(), key);
+            let is_new = headers.iter().all(|(spelled, _)| spelled != header);
+            if is_new && headers.len() < HEADERS_MAX {
+                headers.push((header.to_vec(), Arc::clone(key)));
             }
         }
-        Some((payload, *tag.first_chunk()?))
+        Some(payload)
     }
 
     /// The key that a header names.
-    fn key_of(&self, header: &[u8]) -> Option<Arc<hmac::Key>> {
+    fn key_of(&self, header: &[u8]) -> Option<&Arc<hmac::Key>> {
         let mut room = [0; TOKEN_BYTES_MAX];
         let size = BASE64.decode_slice(header, &mut room).ok()?;
         let header: Header = serde_json::from_slice(&room[..size]).ok()?;
         if header.alg != "HS256" || header.typ.is_some_and(|typ| typ != "JWT") {
             return None;
         }
-        self.keys.get(header.kid).cloned()
+        self.keys.get(header.kid)
     }
 }
 

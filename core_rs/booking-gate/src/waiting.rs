@@ -88,7 +88,7 @@ pub fn refuse(gate: &Gate, asked: &Asked, session_id: i64) -> Option<Outcome> {
 /// The caller's own ticket for a room, or why it is none.
 fn own(gate: &Gate, asks: &Asks<'_>, room_id: i64, now: Instant) -> Result<Ticket, Outcome> {
     let keyring = gate.keyring();
-    let me = resident(gate, &keyring, asks)?;
+    let me = resident(gate, &keyring, asks, now)?;
     match shown(&keyring, asks, now) {
         Shown::Ticket(ticket) if ticket.room_id == room_id && ticket.account == me.account => {
             Ok(ticket)

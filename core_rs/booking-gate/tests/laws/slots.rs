@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 const LONG: Duration = Duration::from_secs(20);
 
 fn slot() -> Arc<Slot<u32>> {
-    Slots::new(10).slot(1)
+    Slots::new(10).slot(1, Instant::now())
 }
 
 fn anything(_: &Known<u32>) -> bool {
@@ -150,13 +150,13 @@ fn names_have_a_bound() {
     let slots: Slots<u32, u32> = Slots::new(16);
     let mut seen: Vec<Weak<Slot<u32>>> = Vec::new();
     for name in 0..1000 {
-        seen.push(Arc::downgrade(&slots.slot(name)));
+        seen.push(Arc::downgrade(&slots.slot(name, Instant::now())));
         let kept = seen.iter().filter(|slot| slot.strong_count() > 0).count();
         assert!(kept <= 16, "{kept} after {name}");
     }
-    let last = slots.slot(999);
+    let last = slots.slot(999, Instant::now());
     assert!(
-        Arc::ptr_eq(&last, &slots.slot(999)),
+        Arc::ptr_eq(&last, &slots.slot(999, Instant::now())),
         "a name is forgotten while there is room"
     );
 }
