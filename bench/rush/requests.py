@@ -46,7 +46,7 @@ class Plan:
         return self.spots[person % len(self.spots)]
 
 
-def most(places: int) -> int:
+def longest_file(places: int) -> int:
     """How many requests a file may have when so many places are there for its first requests."""
     # Any MIX requests in a row after the first LOOK_BACK have both that are no first ones.
     return LOOK_BACK + (places - LOOK_BACK) // (MIX - 2) * MIX

@@ -117,7 +117,7 @@ class Stage:
     async def holds(self, contender: Contender, *, windows: int, seconds: float) -> Round:
         """A round in which there is a place for everybody."""
         # Every first request of the file finds a place; a window is never the reason for a refusal here.
-        count = min(int(seconds * RATE_MAX), len(self.people.ids), requests.most(windows * WINDOW_MAX))
+        count = min(int(seconds * RATE_MAX), len(self.people.ids), requests.longest_file(windows * WINDOW_MAX))
         spots = await contender.open_round(windows, min(-(-count // windows), WINDOW_MAX))
         return await self._round(contender, self.plan(spots, count), seconds, loop=False)
 

@@ -17,7 +17,7 @@ struct Date {
     text: String,
 }
 
-/// Writes the line, without its end.
+/// Writes the line, without its end. `now` is by the database's clock, as all times that people are told.
 pub fn write(out: &mut Vec<u8>, now: Instant) {
     DATE.with_borrow_mut(|date| date.write(out, now));
 }

@@ -51,19 +51,28 @@ pub struct Asked {
     pub shown: Shown,
 }
 
-/// Holds a place, or says why not, when nothing of it is [at hand](at_hand).
-pub async fn hold(gate: &Arc<Gate>, asked: Asked) -> Outcome {
+/// Holds a place, or says why not. The request came at `began` and is understood since `now`.
+pub async fn hold(gate: &Arc<Gate>, asked: Asked, began: Steady, now: Moment) -> Outcome {
+    let stages = &gate.metrics.stages;
+    if let Some(outcome) = at_hand(gate, &asked, now) {
+        let told = Steady::now();
+        stages.local.observe((told - now.steady).as_secs_f64());
+        stages.total.observe((told - began).as_secs_f64());
+        return outcome;
+    }
     let deadline = Steady::now() + gate.settings.hold_deadline;
     let road = Box::pin(travel(gate, asked, deadline));
-    match tokio::time::timeout_at(deadline.into(), road).await {
+    let outcome = match tokio::time::timeout_at(deadline.into(), road).await {
         Ok(outcome) => outcome,
         Err(_) => soon(gate, "outcome_unknown"),
-    }
+    };
+    stages.total.observe(began.elapsed().as_secs_f64());
+    outcome
 }
 
 /// The refusal that most requests of a rush get: one for which everything is known already, and nobody has to be waited for.
 /// None where the whole road has to be travelled.
-pub fn at_hand(gate: &Arc<Gate>, asked: &Asked, now: Moment) -> Option<Outcome> {
+fn at_hand(gate: &Arc<Gate>, asked: &Asked, now: Moment) -> Option<Outcome> {
     let Wish {
         window_id,
         stock_id,

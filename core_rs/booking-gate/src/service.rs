@@ -400,9 +400,10 @@ async fn hold_of(
         Err(Fault::Invalid) => return no("pass_invalid"),
     };
     let now = gate.clock.moment();
-    let took_s = |until: Steady, since: Steady| (until - since).as_secs_f64();
-    let stages = &gate.metrics.stages;
-    stages.parse.observe(took_s(now.steady, began.steady));
+    gate.metrics
+        .stages
+        .parse
+        .observe((now.steady - began.steady).as_secs_f64());
     let asked = Asked {
         account: resident.account,
         key,
@@ -410,15 +411,7 @@ async fn hold_of(
         pass,
         shown: waiting::shown(keyring, asks, began.now()),
     };
-    if let Some(outcome) = hold::at_hand(gate, &asked, now) {
-        let told = Steady::now();
-        stages.local.observe(took_s(told, now.steady));
-        stages.total.observe(took_s(told, began.steady));
-        return outcome;
-    }
-    let outcome = hold::hold(gate, asked).await;
-    stages.total.observe(took_s(Steady::now(), began.steady));
-    outcome
+    hold::hold(gate, asked, began.steady, now).await
 }
 
 fn key_of(asks: &Asks<'_>) -> Option<String> {
